@@ -1,0 +1,23 @@
+"""Every path that the project reads or writes, one a line."""
+
+import os
+from pathlib import Path
+
+PACKAGE = Path(__file__).resolve().parent
+ROOT = Path(os.environ.get("CAPDEC_ROOT", PACKAGE.parent)).resolve()
+
+PROFILES = PACKAGE / "profiles"
+DATA = ROOT / "data"
+ATLAS = DATA / "scenes"
+MINIATURE = DATA / "miniature"
+CACHE = DATA / "cache"
+BANKS = CACHE / "embeddings"
+
+NOTEBOOKS = ROOT / "notebooks"
+REPORT_SOURCE = NOTEBOOKS / "_report"
+
+RESULTS = Path(os.environ.get("CAPDEC_RESULTS", ROOT / "results")).resolve()
+CELLS = RESULTS / "cells"
+TABLES = RESULTS / "tables"
+EXECUTED = RESULTS / "executed"
+REPORT = RESULTS / "report"
