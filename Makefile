@@ -1,0 +1,53 @@
+# CapDec Book: every step of the book's life. PROFILE and DEVICE are the two variables a user sets.
+PROFILE ?= scenes
+DEVICE  ?= cpu
+PYTHON  ?= python3
+
+VENV   := .venv
+BIN    := $(VENV)/bin
+READY  := $(VENV)/.ready
+CAPDEC := $(BIN)/capdec
+OPTIONS = --profile $(PROFILE) --device $(DEVICE)
+
+.DEFAULT_GOAL := help
+.PHONY: help env reproduce smoke study report miniature test lint lock sync clean
+
+help:  ## Show this list
+	@echo "CapDec Book: make TARGET [PROFILE=$(subst $(eval ) ,|,$(basename $(notdir $(sort $(wildcard capdec_core/profiles/*.toml)))))] [DEVICE=cpu|cuda|cuda:N]"
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/\1\t\2/' | expand -t 14
+
+env: $(READY)  ## Set up .venv: locked packages, this package, Jupyter kernel
+
+$(READY): requirements.lock pyproject.toml scripts/make_env.sh
+	@PYTHON="$(PYTHON)" sh scripts/make_env.sh $(VENV)
+	@touch $@
+
+reproduce: $(READY)  ## Run the book: cells, notebooks, HTML report
+	@$(CAPDEC) reproduce $(OPTIONS)
+
+smoke: $(READY)  ## The whole path at the smallest size
+	@$(CAPDEC) reproduce --profile smoke --device $(DEVICE)
+
+study: $(READY)  ## One study: make study NAME=noise_types
+	@$(CAPDEC) study "$(NAME)" $(OPTIONS)
+
+report: $(READY)  ## Render the executed notebooks as HTML
+	@$(CAPDEC) report $(OPTIONS)
+
+miniature: $(READY)  ## Train the miniature CLIP anew (about a quarter of an hour)
+	@$(CAPDEC) miniature $(OPTIONS)
+
+test: $(READY) lint  ## Lint, type check and run the tests
+	@$(BIN)/pytest -n 2 --dist worksteal
+
+lint: $(READY)  ## ruff and mypy
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
+
+lock: $(READY)  ## Resolve pyproject.toml into requirements.lock and environment.yml
+	@$(BIN)/python scripts/make_lock.py
+
+sync: $(READY)  ## Bring each notebook and its paired script together
+	@$(BIN)/jupytext --sync notebooks/*.ipynb
+
+clean:  ## Remove results and caches; the environment and committed artefacts stay
+	@rm -rf results/cells results/tables results/figures results/executed results/report results/smoke data/cache

@@ -1,0 +1,42 @@
+"""Frozen joint encoders: one protocol for the miniature and for every open_clip model."""
+
+from typing import Protocol
+
+import numpy as np
+
+__all__ = ["Encoder", "load_encoder"]
+
+
+class Encoder(Protocol):
+    """A frozen image-text encoder. Embeddings keep the norm that the model gives them (raw, not unit)."""
+
+    name: str
+    dim: int
+    fingerprint: str
+
+    def encode_images(self, images: np.ndarray) -> np.ndarray:
+        """Embed uint8 RGB images (n, height, width, 3) as float32 (n, dim)."""
+        ...
+
+    def encode_texts(self, texts: list[str]) -> np.ndarray:
+        """Embed sentences as float32 (n, dim)."""
+        ...
+
+
+def load_encoder(model: str, pretrained: str | None = None, device: str = "cpu") -> Encoder:
+    """Load `miniature` (shipped with the project) or any open_clip model.
+
+    Args:
+        model: "miniature"; an open_clip architecture such as "ViT-B-32"; "local-dir:FOLDER"; "hf-hub:NAME".
+        pretrained: the tag ("openai") or weights file of an architecture; None for the other forms.
+        device: a torch device.
+
+    Raises:
+        CapdecError: unknown model, unknown tag, or weights that cannot be read.
+    """
+    from capdec_core.encoders.open_clip import OpenClipEncoder
+    from capdec_core.paths import MINIATURE
+
+    if model == "miniature":
+        return OpenClipEncoder(f"local-dir:{MINIATURE}", device=device, name="miniature")
+    return OpenClipEncoder(model, pretrained, device)

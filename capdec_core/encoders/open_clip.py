@@ -1,0 +1,96 @@
+"""Any open_clip model as an encoder: by name and tag, by weights file, or from a local folder."""
+
+from pathlib import Path
+
+import numpy as np
+import open_clip
+import torch
+from PIL import Image
+
+from capdec_core.errors import CapdecError
+from capdec_core.files import digest, file_digest
+
+IMAGE_BATCH = 256
+TEXT_BATCH = 1024
+
+
+class OpenClipEncoder:
+    """A frozen open_clip model that answers the `Encoder` protocol.
+
+    Images are prepared as the model's own evaluation transform does it (resize, centre crop, normalise);
+    images that already have the model's size go through the same normalisation in one batch.
+
+    Raises:
+        CapdecError: the model or its weights cannot be loaded; the message carries open_clip's reason.
+    """
+
+    def __init__(self, model: str, pretrained: str | None = None, device: str = "cpu", name: str | None = None):
+        self.device = torch.device(device)
+        self.model, self.transform = _load(model, pretrained, self.device)
+        self.tokenizer = open_clip.get_tokenizer(model)
+        self.name = name or (f"{model} ({pretrained})" if pretrained else model)
+        self.fingerprint = _fingerprint(model, pretrained, self.model)
+        self.dim = int(self.encode_texts(["a"]).shape[1])
+
+    @torch.inference_mode()
+    def encode_images(self, images: np.ndarray) -> np.ndarray:
+        """Embed uint8 RGB images (n, height, width, 3) as float32 (n, dim), at their raw norm."""
+        if images.dtype != np.uint8 or images.ndim != 4 or images.shape[3] != 3:
+            raise ValueError(f"images must be uint8 (n, height, width, 3), not {images.dtype} {images.shape}")
+        rows = [self._encode_pixels(images[i : i + IMAGE_BATCH]) for i in range(0, len(images), IMAGE_BATCH)]
+        return torch.cat(rows).float().cpu().numpy()
+
+    @torch.inference_mode()
+    def encode_texts(self, texts: list[str]) -> np.ndarray:
+        """Embed sentences as float32 (n, dim), at their raw norm."""
+        tokens = self.tokenizer(texts)
+        rows = [self.model.encode_text(part.to(self.device)) for part in tokens.split(TEXT_BATCH)]
+        return torch.cat(rows).float().cpu().numpy()
+
+    def _encode_pixels(self, images: np.ndarray) -> torch.Tensor:
+        size = self.model.visual.image_size
+        height, width = size if isinstance(size, tuple | list) else (size, size)
+        if images.shape[1:3] == (height, width):
+            pixels = normalise(torch.from_numpy(images).to(self.device), self.model.visual.preprocess_cfg)
+        else:
+            pixels = torch.stack([self.transform(Image.fromarray(image)) for image in images]).to(self.device)
+        return self.model.encode_image(pixels)
+
+
+def normalise(images: torch.Tensor, preprocess: dict) -> torch.Tensor:
+    """Turn uint8 images (n, h, w, 3) into the normalised float batch (n, 3, h, w) that the model reads."""
+    mean = torch.tensor(preprocess["mean"], device=images.device).view(1, 3, 1, 1)
+    std = torch.tensor(preprocess["std"], device=images.device).view(1, 3, 1, 1)
+    return (images.permute(0, 3, 1, 2).float() / 255 - mean) / std
+
+
+def _load(model: str, pretrained: str | None, device: torch.device) -> tuple[torch.nn.Module, object]:
+    _require_weights(model, pretrained)
+    try:
+        network, _, transform = open_clip.create_model_and_transforms(model, pretrained, device=device)
+    except (RuntimeError, ValueError, OSError, KeyError) as error:
+        label = f"{model} ({pretrained})" if pretrained else model
+        raise CapdecError(f"open_clip cannot load {label}: {error}") from None
+    return network.eval().requires_grad_(False), transform
+
+
+def _require_weights(model: str, pretrained: str | None) -> None:
+    """Refuse what open_clip would answer with random weights and only a log line."""
+    if model.startswith("local-dir:"):
+        folder = Path(model.removeprefix("local-dir:"))
+        if not (folder / "open_clip_model.safetensors").is_file():
+            raise CapdecError(
+                f"no weights in {folder}: expected open_clip_model.safetensors "
+                "(the miniature's are made by `make miniature`)"
+            )
+    elif not pretrained and not model.startswith("hf-hub:"):
+        raise CapdecError(f"{model}: say which weights (a pretrained tag or a file); random ones are not used")
+
+
+def _fingerprint(model: str, pretrained: str | None, network: torch.nn.Module) -> str:
+    """Hash what decides the embeddings: the weights file where it is local, the weights themselves otherwise."""
+    if model.startswith("local-dir:"):
+        folder = Path(model.removeprefix("local-dir:"))
+        return digest({path.name: file_digest(path) for path in sorted(folder.iterdir()) if path.suffix != ".md"})[:16]
+    sums = {key: float(value.double().sum()) for key, value in sorted(network.state_dict().items())}
+    return digest({"model": model, "pretrained": pretrained and Path(pretrained).name, "sums": sums})[:16]

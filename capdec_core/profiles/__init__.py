@@ -1,0 +1,168 @@
+"""Profiles: every number of a scale in one file, read strictly.
+
+A profile is a TOML file in this folder. An unknown key, a missing one or a wrong type is refused with its name.
+"""
+
+import dataclasses
+import tomllib
+import types
+import typing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from capdec_core.encoders.config import MiniatureConfig
+from capdec_core.errors import CapdecError
+from capdec_core.paths import PROFILES
+
+
+@dataclass(frozen=True)
+class CorpusSettings:
+    """Which corpus, its seed and its split sizes in images."""
+
+    name: str
+    seed: int
+    sizes: dict[str, int]
+
+
+@dataclass(frozen=True)
+class EncoderSettings:
+    """Which encoder: see `capdec_core.encoders.load_encoder`."""
+
+    model: str
+    pretrained: str | None = None
+
+
+@dataclass(frozen=True)
+class MapperSettings:
+    """The mapper's shape; its dimensions follow from encoder and language model."""
+
+    kind: str
+    prefix_length: int
+    clip_length: int
+    heads: int
+    layers: int
+    mlp_ratio: float
+
+
+@dataclass(frozen=True)
+class LanguageModelSettings:
+    """The prefix language model's shape, and whether a cell tunes it or leaves it frozen."""
+
+    width: int
+    layers: int
+    heads: int
+    positions: int
+    dropout: float
+    tuned: bool
+
+
+@dataclass(frozen=True)
+class BudgetSettings:
+    """One training's budget: AdamW, linear warm-up, linear decay; fields as `capdec_core.training.Budget`."""
+
+    steps: int
+    batch_size: int
+    learning_rate: float
+    warmup_steps: int
+    weight_decay: float
+
+
+@dataclass(frozen=True)
+class DecodingSettings:
+    """Beam search: its width, and the most tokens a caption may have."""
+
+    beams: int
+    max_tokens: int
+
+
+@dataclass(frozen=True)
+class StatisticsSettings:
+    """Resamples of every bootstrap and randomisation, and their seed."""
+
+    resamples: int
+    seed: int
+
+
+@dataclass(frozen=True)
+class NoiseTypesSettings:
+    """Grid of the noise-types study (chapter 2); variances per coordinate, radii and epsilons as norms."""
+
+    gaussian_variances: list[float]
+    ball_radii: list[float]
+    student_dfs: list[int]
+    matched_variance: float
+    gradient_epsilons: list[float]
+    headline_epsilon: float
+
+
+@dataclass(frozen=True)
+class Profile:
+    """One scale of the book."""
+
+    name: str
+    title: str
+    corpus: CorpusSettings
+    encoder: EncoderSettings
+    mapper: MapperSettings
+    language_model: LanguageModelSettings
+    pretraining: BudgetSettings
+    training: BudgetSettings
+    decoding: DecodingSettings
+    statistics: StatisticsSettings
+    noise_types: NoiseTypesSettings
+    miniature: MiniatureConfig | None = None
+
+
+def profile_names() -> list[str]:
+    """Return the names that `load_profile` knows."""
+    return sorted(path.stem for path in PROFILES.glob("*.toml"))
+
+
+def load_profile(name: str) -> Profile:
+    """Return the profile called `name`; CapdecError names the right ones, or the wrong key in the file."""
+    if name not in profile_names():
+        raise CapdecError(f"no profile {name!r}; PROFILE is one of: {', '.join(profile_names())}")
+    return read_profile(PROFILES / f"{name}.toml")
+
+
+def read_profile(path: Path) -> Profile:
+    """Return the profile in a TOML file, checked key by key."""
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except tomllib.TOMLDecodeError as error:
+        raise CapdecError(f"{path.name} is not TOML: {error}") from None
+    return strict(Profile, {"name": path.stem} | table, path.name)
+
+
+def strict(kind: Any, value: Any, where: str) -> Any:
+    """Build dataclass `kind` from a table: CapdecError for an unknown or missing key or a wrong type."""
+    if isinstance(kind, types.UnionType):
+        return None if value is None else strict(typing.get_args(kind)[0], value, where)
+    if dataclasses.is_dataclass(kind):
+        return _strict_table(kind, value, where)
+    origin, arguments = typing.get_origin(kind), typing.get_args(kind)
+    if origin is list and isinstance(value, list):
+        return [strict(arguments[0], item, f"{where}[{i}]") for i, item in enumerate(value)]
+    if origin is dict and isinstance(value, dict):
+        return {key: strict(arguments[1], item, f"{where}.{key}") for key, item in value.items()}
+    if kind is Any:
+        return value
+    if kind is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if origin is None and isinstance(value, kind) and not (kind is int and isinstance(value, bool)):
+        return value
+    raise CapdecError(f"{where}: {value!r} is not a {getattr(kind, '__name__', kind)}")
+
+
+def _strict_table(kind: Any, value: Any, where: str) -> Any:
+    if not isinstance(value, dict):
+        raise CapdecError(f"{where}: {value!r} is not a table")
+    fields = {field.name: field for field in dataclasses.fields(kind)}
+    hints = typing.get_type_hints(kind)
+    if unknown := sorted(set(value) - set(fields)):
+        raise CapdecError(f"{where}: unknown key {unknown[0]!r}; known: {', '.join(fields)}")
+    required = {name for name, field in fields.items() if field.default is dataclasses.MISSING}
+    if missing := sorted(required - set(value)):
+        raise CapdecError(f"{where}: missing key {missing[0]!r}")
+    return kind(**{key: strict(hints[key], item, f"{where}: {key}") for key, item in value.items()})

@@ -1,0 +1,51 @@
+"""Resolve pyproject.toml into requirements.lock (hashes, no index's name) and environment.yml (the same versions).
+
+The lock is resolved for every Python that the project supports; environment.yml is the conda user's door to it,
+with the versions of one Python.
+"""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+LOCK = ROOT / "requirements.lock"
+ENVIRONMENT = ROOT / "environment.yml"
+PYTHON = "3.11"
+ENTRY = re.compile(r"^([A-Za-z0-9_.-]+)(?:\[[^\]]*\])?==(\S+?)(?:\s*;\s*(.*?))?\s*\\?$")
+
+
+def resolve(universal: bool) -> str:
+    """Return uv's resolution of the project and its `dev` extra, for Python 3.11 and later on Linux."""
+    platform = ["--universal"] if universal else ["--python-platform", "linux"]
+    command = ["uv", "pip", "compile", "pyproject.toml", "--extra", "dev", "--python-version", PYTHON, *platform]
+    options = ["--no-annotate", "--no-header", "--no-emit-index-url", "--no-emit-find-links", "--quiet"]
+    constraint = ["--constraint", str(LOCK)] if not universal else ["--generate-hashes"]
+    command[0] = str(Path(sys.executable).with_name("uv"))
+    return subprocess.run(
+        [*command, *options, *constraint], check=True, capture_output=True, text=True, cwd=ROOT
+    ).stdout
+
+
+def pins(text: str) -> dict[str, str]:
+    """Return {package: version} of a resolution for one Python."""
+    found = (ENTRY.match(line.strip()) for line in text.splitlines() if not line.startswith(" "))
+    return {match[1]: match[2] for match in found if match}
+
+
+def environment(versions: dict[str, str]) -> str:
+    """Return environment.yml with the given pip versions."""
+    lines = ["name: capdec", "channels:", "  - conda-forge", "dependencies:", f"  - python={PYTHON}", "  - pip"]
+    lines += ["  - pip:", *(f"      - {name}=={version}" for name, version in sorted(versions.items()))]
+    return "\n".join([*lines, "      - -e .", ""])
+
+
+def main() -> None:
+    """Write both files."""
+    LOCK.write_text(resolve(universal=True))
+    ENVIRONMENT.write_text(environment(pins(resolve(universal=False))))
+
+
+if __name__ == "__main__":
+    main()
