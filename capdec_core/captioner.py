@@ -1,0 +1,163 @@
+"""The captioner: a mapper and the prefix language model it speaks through."""
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from transformers import GPT2LMHeadModel
+
+from capdec_core.checkpoints import differences, load_tensors, save_tensors
+from capdec_core.errors import CapdecError
+from capdec_core.language_model import LanguageModelConfig, build_language_model, continuation_loss
+from capdec_core.mapper import MapperConfig, build_mapper
+
+_TIED = "lm_head.weight"  # shares its memory with the token embeddings, so it is not stored twice
+
+
+@dataclass(frozen=True)
+class CaptionerConfig:
+    """A mapper and a language model of the same width; ValueError if the widths differ or no caption fits."""
+
+    mapper: MapperConfig
+    language_model: LanguageModelConfig
+
+    def __post_init__(self) -> None:
+        if self.mapper.width != self.language_model.width:
+            raise ValueError(
+                f"mapper width {self.mapper.width}, language model width {self.language_model.width}"
+            )
+        if self.mapper.prefix_length >= self.language_model.positions:
+            raise ValueError(
+                f"a prefix of {self.mapper.prefix_length} leaves no room for a caption in "
+                f"{self.language_model.positions} positions"
+            )
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> "CaptionerConfig":
+        """Invert `dataclasses.asdict`; raises KeyError, TypeError or ValueError for anything else."""
+        return cls(MapperConfig(**data["mapper"]), LanguageModelConfig(**data["language_model"]))
+
+    @property
+    def max_tokens(self) -> int:
+        """The most caption tokens, end of text included, that the language model has positions for."""
+        return self.language_model.positions - self.mapper.prefix_length + 1
+
+
+class Captioner(nn.Module):
+    """Turns joint embeddings into a prefix, and scores captions after it.
+
+    Embeddings are taken as they are: rows are made unit once, by who makes them, for text and images alike.
+    """
+
+    def __init__(
+        self, config: CaptionerConfig, *, seed: int = 0, language_model: GPT2LMHeadModel | None = None
+    ) -> None:
+        """Draw initial weights from `seed`; `language_model`, if given, lends its weights (they are copied).
+
+        The global generator is left as it was. The mapper's weights depend on the seed alone, not on
+        whether a language model was given. Raises CapdecError if the given model has another shape.
+        """
+        super().__init__()
+        self.config = config
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            self.mapper = build_mapper(config.mapper)
+            self.language_model = build_language_model(config.language_model)
+        if language_model is not None:
+            self._copy_language_model(language_model)
+
+    def _copy_language_model(self, source: GPT2LMHeadModel) -> None:
+        try:
+            self.language_model.load_state_dict(source.state_dict())
+        except RuntimeError as error:
+            raise CapdecError(f"the given language model has another shape: {error}") from None
+
+    def train(self, mode: bool = True) -> "Captioner":
+        """Set training mode; a frozen language model stays in evaluation mode, without dropout."""
+        super().train(mode)
+        if not self.config.language_model.tuned:
+            self.language_model.eval()
+        return self
+
+    def prefix(self, embeddings: Tensor) -> Tensor:
+        """Map embeddings (batch, d) to the prefix (batch, k, width)."""
+        return self.mapper(embeddings)
+
+    def loss(self, embeddings: Tensor, tokens: Tensor, lengths: Tensor, per_sample: bool = False) -> Tensor:
+        """Return the mean negative log-likelihood (nats) of captions and their end of text.
+
+        `embeddings` (batch, d), `tokens` (batch, t) padded at the right with any id, `lengths` (batch,). The
+        mean is over all tokens of the batch, or over each caption's own, (batch,), with `per_sample`.
+        """
+        return continuation_loss(
+            self.language_model, self.prefix(embeddings), tokens, lengths, per_sample=per_sample
+        )
+
+    def save(self, path: Path) -> None:
+        """Write weights and configuration as safetensors, atomically."""
+        save_tensors(path, "captioner", asdict(self.config), _untied(self))
+
+    @classmethod
+    def load(cls, path: Path, expected: CaptionerConfig | None = None) -> "Captioner":
+        """Rebuild a captioner from its file, on the CPU in evaluation mode.
+
+        Raises CapdecError if the file is missing, damaged or foreign, or if its configuration is not
+        `expected`: heads, for one, change no tensor's shape, so only the configuration can tell.
+        """
+        found, tensors = load_tensors(path, "captioner")
+        if expected is not None:
+            _refuse_other_config(path, found, asdict(expected))
+        with torch.device("meta"):
+            captioner = cls(_parsed(path, found))
+        _fill(captioner, captioner.language_model, tensors, path)
+        return captioner.eval()
+
+
+def save_language_model(model: GPT2LMHeadModel, config: LanguageModelConfig, path: Path) -> None:
+    """Write a language model's weights and configuration as safetensors, atomically."""
+    save_tensors(path, "language model", asdict(config), _untied(model))
+
+
+def load_language_model(path: Path, expected: LanguageModelConfig) -> GPT2LMHeadModel:
+    """Rebuild a language model of the `expected` configuration, on the CPU in evaluation mode.
+
+    Raises CapdecError if the file is missing, damaged or foreign, or holds another configuration.
+    """
+    found, tensors = load_tensors(path, "language model")
+    _refuse_other_config(path, found, asdict(expected))
+    with torch.device("meta"):
+        model = build_language_model(expected)
+    _fill(model, model, tensors, path)
+    return model.eval()
+
+
+def _untied(module: nn.Module) -> dict[str, Tensor]:
+    return {name: tensor for name, tensor in module.state_dict().items() if not name.endswith(_TIED)}
+
+
+def _fill(module: nn.Module, language_model: GPT2LMHeadModel, tensors: dict[str, Tensor], path: Path) -> None:
+    """Give a module made on the meta device its weights, and tie the output layer to the token embeddings."""
+    try:
+        missing, unknown = module.load_state_dict(tensors, strict=False, assign=True)
+    except RuntimeError as error:
+        raise CapdecError(f"the weights in {path} do not fit their configuration: {error}") from None
+    lost = [name for name in missing if not name.endswith(_TIED)]
+    if lost or unknown:
+        raise CapdecError(f"the weights in {path} do not fit their configuration: {[*lost, *unknown]}")
+    language_model.lm_head.weight = language_model.transformer.wte.weight
+
+
+def _refuse_other_config(path: Path, found: dict[str, Any], asked: dict[str, Any]) -> None:
+    lines = differences(found, json.loads(json.dumps(asked)))
+    if lines:
+        raise CapdecError(f"{path} has another configuration: " + "; ".join(lines))
+
+
+def _parsed(path: Path, found: dict[str, Any]) -> CaptionerConfig:
+    try:
+        return CaptionerConfig.from_dict(found)
+    except (KeyError, TypeError, ValueError) as error:
+        raise CapdecError(f"the configuration in {path} makes no captioner: {error}") from None

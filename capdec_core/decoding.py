@@ -1,0 +1,240 @@
+"""Decoding in batches: greedy, beam search and sampling, the images that are done leaving the batch."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from capdec_core.captioner import Captioner
+from capdec_core.errors import CapdecError
+from capdec_core.incremental import BeamTree
+
+BATCH = 128
+_NEVER = -1e9  # score of a caption that does not exist, as in transformers
+
+
+def greedy(
+    captioner: Captioner, embeddings: Tensor, *, eos_id: int, max_tokens: int, batch_size: int = BATCH
+) -> list[list[int]]:
+    """Return the most likely next token again and again, for each embedding (n, d), without end of text.
+
+    The tokens are those of transformers' `generate(do_sample=False)`. `max_tokens` counts end of text.
+    Raises CapdecError if the language model has no room for `max_tokens`.
+    """
+
+    def most_likely(logits: Tensor) -> Tensor:
+        return logits.argmax(dim=-1)
+
+    with _decoding(captioner, max_tokens):
+        parts = [
+            _unroll(BeamTree(captioner.language_model, prefix, 1), most_likely, eos_id, max_tokens)
+            for prefix in _prefixes(captioner, embeddings, batch_size)
+        ]
+    return [captions[0] for part in parts for captions in part]
+
+
+def sample(
+    captioner: Captioner,
+    embeddings: Tensor,
+    *,
+    n: int,
+    generator: torch.Generator,
+    eos_id: int,
+    max_tokens: int,
+    temperature: float = 1.0,
+    top_k: int | None = None,
+    top_p: float = 1.0,
+    batch_size: int = BATCH,
+) -> list[list[list[int]]]:
+    """Return `n` captions drawn for each embedding (rows, d), without end of text.
+
+    Logits are divided by `temperature`; of the `top_k` likeliest tokens, the fewest whose probabilities sum
+    to at least `top_p` are drawn from (nucleus sampling, Holtzman et al. 2020), as transformers does it.
+    `generator` lives on the captioner's device; the same state and `batch_size` give the same captions.
+
+    Raises ValueError for a setting without meaning, CapdecError if there is no room for `max_tokens`.
+    """
+    if n < 1 or temperature <= 0 or not 0 < top_p <= 1 or (top_k is not None and top_k < 1):
+        raise ValueError("n and top_k must be at least 1, temperature positive, and top_p in (0, 1]")
+
+    def draw(logits: Tensor) -> Tensor:
+        shares = truncated(logits / temperature, top_k, top_p).softmax(dim=-1)
+        return torch.multinomial(shares.flatten(0, 1), 1, generator=generator).view(logits.shape[:2])
+
+    with _decoding(captioner, max_tokens):
+        parts = [
+            _unroll(BeamTree(captioner.language_model, prefix, n), draw, eos_id, max_tokens)
+            for prefix in _prefixes(captioner, embeddings, batch_size)
+        ]
+    return [captions for part in parts for captions in part]
+
+
+def truncated(logits: Tensor, top_k: int | None, top_p: float) -> Tensor:
+    """Return logits (..., vocabulary) with minus infinity at the tokens that top-k and nucleus leave out."""
+    if top_k is not None:
+        least = logits.topk(min(top_k, logits.shape[-1])).values[..., -1:]
+        logits = logits.masked_fill(logits < least, -torch.inf)
+    if top_p < 1:
+        ascending, order = logits.sort(dim=-1)
+        out = ascending.softmax(dim=-1).cumsum(dim=-1) <= 1 - top_p
+        out[..., -1] = False
+        logits = logits.masked_fill(out.scatter(-1, order, out), -torch.inf)
+    return logits
+
+
+def beam(
+    captioner: Captioner,
+    embeddings: Tensor,
+    *,
+    eos_id: int,
+    max_tokens: int,
+    beams: int = 5,
+    batch_size: int = BATCH,
+) -> list[list[int]]:
+    """Return each embedding's (n, d) best caption by beam search, without end of text.
+
+    Score: log-probability divided by the number of tokens, end of text included. The tokens are those of
+    transformers' `generate(num_beams=beams, length_penalty=1.0, early_stopping=False)`: an image is done
+    when it has `beams` finished captions and its best unfinished one, at its present length, scores no
+    better than the worst of them. `max_tokens` counts end of text.
+
+    Raises CapdecError if the language model has no room for `max_tokens`.
+    """
+    with _decoding(captioner, max_tokens):
+        parts = [
+            _search(BeamTree(captioner.language_model, prefix, beams), eos_id, max_tokens)
+            for prefix in _prefixes(captioner, embeddings, batch_size)
+        ]
+    return [caption for part in parts for caption in part]
+
+
+@contextmanager
+def _decoding(captioner: Captioner, max_tokens: int) -> Iterator[None]:
+    """Evaluation mode without gradients, after a check that `max_tokens` fit; training mode comes back."""
+    room = captioner.config.max_tokens
+    if not 1 <= max_tokens <= room:
+        raise CapdecError(f"max_tokens must lie in 1..{room} for this captioner, not {max_tokens}")
+    was = captioner.training
+    captioner.eval()
+    try:
+        with torch.inference_mode():
+            yield
+    finally:
+        captioner.train(was)
+
+
+def _prefixes(captioner: Captioner, embeddings: Tensor, batch_size: int) -> Iterator[Tensor]:
+    device = next(captioner.parameters()).device
+    for part in embeddings.split(batch_size):
+        yield captioner.prefix(part.to(device))
+
+
+def _unroll(
+    tree: BeamTree, choose: Callable[[Tensor], Tensor], eos_id: int, max_tokens: int
+) -> list[list[list[int]]]:
+    """Grow independent captions, `tree.beams` an image, until all have ended."""
+    logits = tree.first_logits
+    images = torch.arange(len(logits), device=logits.device)  # which image each row of the batch is
+    own = torch.arange(tree.beams, device=logits.device)
+    written = torch.full((len(images), tree.beams, max_tokens), eos_id, device=logits.device)
+    for step in range(max_tokens):
+        tokens = choose(logits)
+        if step:
+            tokens = tokens.masked_fill(written[images, :, step - 1] == eos_id, eos_id)
+        written[images, :, step] = tokens
+        open_rows = (tokens != eos_id).any(dim=1).nonzero().squeeze(1)
+        if step + 1 == max_tokens or len(open_rows) == 0:
+            break
+        if len(open_rows) < len(images):
+            tree.keep(open_rows)
+            images, tokens = images[open_rows], tokens[open_rows]
+        logits = tree.step(tokens, own.expand_as(tokens))
+    return [[_until(caption, eos_id) for caption in captions] for captions in written.tolist()]
+
+
+def _until(tokens: list[int], eos_id: int) -> list[int]:
+    return tokens[: tokens.index(eos_id)] if eos_id in tokens else tokens
+
+
+@dataclass
+class _Beams:
+    """Beam search's state for n images; past a caption's end stands end of text.
+
+    `running` (n, beams, tokens) are the unfinished captions, `log_probs` (n, beams) their log-probabilities,
+    `finished` (n, beams) the scores of finished ones, best first, and `best` (n, tokens) the best of these.
+    """
+
+    running: Tensor
+    log_probs: Tensor
+    finished: Tensor
+    best: Tensor
+
+    @classmethod
+    def start(cls, tree: BeamTree, eos_id: int, max_tokens: int) -> "_Beams":
+        """One empty caption an image; the other beams do not exist yet."""
+        images, beams = tree.first_logits.shape[:2]
+        device = tree.first_logits.device
+        running = torch.full((images, beams, max_tokens), eos_id, device=device)
+        log_probs = torch.full((images, beams), _NEVER, device=device)
+        log_probs[:, 0] = 0
+        return cls(running, log_probs, torch.full_like(log_probs, _NEVER), running[:, 0].clone())
+
+    def keep(self, images: Tensor) -> None:
+        """Drop all images but those at these indices."""
+        self.running, self.log_probs = self.running[images], self.log_probs[images]
+        self.finished, self.best = self.finished[images], self.best[images]
+
+    def advance(self, logits: Tensor, step: int, eos_id: int) -> tuple[Tensor, Tensor]:
+        """Extend every caption by its likeliest tokens; return the new tokens and their parent beams.
+
+        Twice as many candidates as beams are looked at, so that enough are left when many end.
+        """
+        beams, last = logits.shape[1], step + 1 == self.running.shape[2]
+        totals = (logits.float().log_softmax(dim=-1) + self.log_probs.unsqueeze(-1)).flatten(1)
+        scores, places = totals.topk(2 * beams)
+        parents, tokens = places // logits.shape[2], places % logits.shape[2]
+        ends = torch.ones_like(tokens, dtype=torch.bool) if last else tokens == eos_id
+        self._finish(scores, parents, tokens, ends, step)
+        self.log_probs, chosen = scores.masked_fill(ends, _NEVER).topk(beams)
+        tokens, parents = tokens.gather(1, chosen), parents.gather(1, chosen)
+        self.running = self.running.gather(1, parents.unsqueeze(-1).expand_as(self.running))
+        self.running[:, :, step] = tokens
+        return tokens, parents
+
+    def _finish(self, scores: Tensor, parents: Tensor, tokens: Tensor, ends: Tensor, step: int) -> None:
+        """Rank the candidates that end, if among the first `beams`, with the captions finished before."""
+        beams = self.running.shape[1]
+        ended = (scores / (step + 1)).masked_fill(~ends, _NEVER)[:, :beams]
+        better, place = ended.max(dim=1)
+        caption = self.running[
+            torch.arange(len(place), device=place.device), parents.gather(1, place[:, None])[:, 0]
+        ]
+        caption[:, step] = tokens.gather(1, place[:, None])[:, 0]
+        self.best = torch.where((better > self.finished[:, 0])[:, None], caption, self.best)
+        self.finished = torch.cat([self.finished, ended], dim=1).topk(beams).values
+
+    def can_improve(self, step: int) -> Tensor:
+        """Return which images (n,) may still find a better caption, by transformers' rule."""
+        return self.log_probs[:, 0] / (step + 1) > self.finished[:, -1]
+
+
+def _search(tree: BeamTree, eos_id: int, max_tokens: int) -> list[list[int]]:
+    """Run beam search for one batch of images."""
+    state = _Beams.start(tree, eos_id, max_tokens)
+    images = torch.arange(len(state.best), device=state.best.device)
+    written = state.best.clone()
+    logits = tree.first_logits
+    for step in range(max_tokens):
+        tokens, parents = state.advance(logits, step, eos_id)
+        written[images] = state.best
+        going = state.can_improve(step).nonzero().squeeze(1)
+        if step + 1 == max_tokens or len(going) == 0:
+            break
+        if len(going) < len(images):
+            tree.keep(going)
+            state.keep(going)
+            images, tokens, parents = images[going], tokens[going], parents[going]
+        logits = tree.step(tokens, parents)
+    return [_until(caption, eos_id) for caption in written.tolist()]

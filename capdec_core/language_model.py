@@ -1,0 +1,118 @@
+"""The prefix language model: transformers' GPT-2 class at any size, and its loss after a prefix."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+from transformers import GPT2Config, GPT2LMHeadModel
+
+IGNORED = -100  # marks a padded target; no token has this id
+
+
+@dataclass(frozen=True)
+class LanguageModelConfig:
+    """Shape of a language model.
+
+    `positions` bounds prefix and caption together, end of text included. `tuned` False freezes every
+    weight. End of text is the last id, `vocab_size - 1`, as in GPT-2's own vocabulary. `dropout` is GPT-2's
+    (embeddings, attention, residuals): .1 at paper scale; 0, the default, for the small models here, which
+    see too few steps to overfit.
+
+    Raises ValueError for a size below 1, heads that do not divide the width, or dropout outside [0, 1).
+    """
+
+    vocab_size: int
+    width: int
+    layers: int
+    heads: int
+    positions: int
+    tuned: bool
+    dropout: float = 0.0
+
+    def __post_init__(self) -> None:
+        for name in ("vocab_size", "width", "layers", "heads", "positions"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"language model {name} must be at least 1, not {getattr(self, name)}")
+        if self.width % self.heads:
+            raise ValueError(
+                f"language model heads must divide its width: {self.heads} heads, width {self.width}"
+            )
+        if not 0 <= self.dropout < 1:
+            raise ValueError(f"language model dropout must lie in [0, 1), not {self.dropout}")
+
+    @property
+    def eos_id(self) -> int:
+        """Id of the end-of-text token."""
+        return self.vocab_size - 1
+
+
+def build_language_model(config: LanguageModelConfig) -> GPT2LMHeadModel:
+    """Return a GPT-2 with random weights (drawn from the global generator), frozen unless `config.tuned`.
+
+    The activation is GPT-2's tanh approximation of GELU in its fused form.
+    """
+    model = GPT2LMHeadModel(
+        GPT2Config(
+            vocab_size=config.vocab_size,
+            n_positions=config.positions,
+            n_embd=config.width,
+            n_layer=config.layers,
+            n_head=config.heads,
+            activation_function="gelu_pytorch_tanh",
+            resid_pdrop=config.dropout,
+            embd_pdrop=config.dropout,
+            attn_pdrop=config.dropout,
+            bos_token_id=config.eos_id,
+            eos_token_id=config.eos_id,
+            attn_implementation="sdpa",  # type: ignore[call-arg]
+        )
+    )
+    return model.requires_grad_(config.tuned)
+
+
+def targets(tokens: Tensor, lengths: Tensor, eos_id: int) -> Tensor:
+    """Return what must be predicted: each caption, then end of text, then IGNORED.
+
+    `tokens` (batch, t) are padded at the right with any id and `lengths` (batch,) count real tokens; the
+    result is (batch, t + 1). Padding is told by length, never by id: id 0 is a token like any other.
+    """
+    place = torch.arange(tokens.shape[1] + 1, device=tokens.device)
+    end = lengths.unsqueeze(1)
+    padded = F.pad(tokens, (0, 1))
+    return torch.where(place < end, padded, torch.where(place == end, eos_id, IGNORED))
+
+
+def continuation_loss(
+    model: GPT2LMHeadModel, prefix: Tensor, tokens: Tensor, lengths: Tensor, *, per_sample: bool = False
+) -> Tensor:
+    """Return the mean negative log-likelihood (nats) of captions and their end of text after a prefix.
+
+    `prefix` (batch, k, width), `tokens` (batch, t) padded at the right, `lengths` (batch,). The first token
+    is predicted from the last prefix position. Logits are made at caption positions only. No attention mask
+    is needed: attention is causal, so padding at the right reaches no real position. The mean is over all
+    tokens of the batch, or over each caption's own, (batch,), with `per_sample`.
+    """
+    wanted = targets(tokens, lengths, _eos_id(model))
+    inputs = torch.cat([prefix, model.transformer.wte(tokens)], dim=1)
+    hidden = model.transformer(inputs_embeds=inputs, use_cache=False).last_hidden_state
+    logits = model.lm_head(hidden[:, prefix.shape[1] - 1 :])
+    if not per_sample:
+        return F.cross_entropy(logits.flatten(0, 1), wanted.flatten(), ignore_index=IGNORED)
+    each = F.cross_entropy(logits.transpose(1, 2), wanted, ignore_index=IGNORED, reduction="none")
+    return each.sum(dim=1) / (lengths + 1)
+
+
+def language_model_loss(model: GPT2LMHeadModel, tokens: Tensor, lengths: Tensor) -> Tensor:
+    """Return the mean negative log-likelihood (nats) of captions alone, the first token after end of text.
+
+    `tokens` (batch, t) are padded at the right and `lengths` (batch,) count real tokens.
+    """
+    start = model.transformer.wte.weight[_eos_id(model)]
+    return continuation_loss(model, start.expand(len(tokens), 1, -1), tokens, lengths)
+
+
+def _eos_id(model: GPT2LMHeadModel) -> int:
+    end = model.config.eos_token_id
+    assert isinstance(end, int)  # transformers also allows several
+    return end
