@@ -1,0 +1,93 @@
+"""BLEU-1 to BLEU-4 by pycocoevalcap's scorer, and from per-image sufficient statistics.
+
+Papineni et al. 2002, with the closest reference length. Corpus BLEU is not a mean over images: it is a
+function of sums over images, and those sums are what a bootstrap resamples.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+from pycocoevalcap.bleu.bleu_scorer import BleuScorer
+
+STATISTICS = (
+    *(f"correct {n}-grams" for n in range(1, 5)),
+    *(f"guessed {n}-grams" for n in range(1, 5)),
+    "candidate length",
+    "closest reference length",
+)
+"""The columns of the statistics that `bleu_from_statistics` reads."""
+
+_SMALL, _TINY = 1e-9, 1e-15  # BleuScorer.compute_score: an empty numerator gives (nearly) 0, never 0/0
+
+
+@dataclass(frozen=True)
+class BleuScores:
+    """BLEU of one system.
+
+    corpus: BLEU-1 to BLEU-4. sentence: BLEU-4 of each image's caption. statistics: int64 (images, 10), with
+    the columns of `STATISTICS`.
+    """
+
+    corpus: list[float]
+    sentence: list[float]
+    statistics: np.ndarray
+
+
+class ReferenceBleu:
+    """BLEU against one set of references, whose n-grams are counted once for any number of systems."""
+
+    def __init__(self, references: Sequence[Sequence[str]]) -> None:
+        """Count the references' n-grams; `references` is tokenised, one non-empty list an image."""
+        self._scorer = BleuScorer(n=4)
+        for captions in references:
+            self._scorer += (None, list(captions))
+
+    def score(self, candidates: Sequence[str]) -> BleuScores:
+        """Score one tokenised caption an image, in the references' order."""
+        scorer = self._scorer.copy().retest(list(candidates))
+        corpus, sentence = scorer.compute_score(option="closest", verbose=0)
+        rows = [_statistics_row(cooked) for cooked in scorer.ctest]
+        return BleuScores(corpus, sentence[3], np.array(rows, dtype=np.int64).reshape(-1, len(STATISTICS)))
+
+
+def _statistics_row(cooked: dict) -> list[int]:
+    length = cooked["testlen"]
+    closest = min((abs(reference - length), reference) for reference in cooked["reflen"])[1]
+    return [*cooked["correct"], *cooked["guess"], length, closest]
+
+
+def bleu_from_statistics(statistics: np.ndarray, counts: ArrayLike | None = None) -> np.ndarray:
+    """Return corpus BLEU-1 to BLEU-4, exactly as pycocoevalcap would on the same images.
+
+    statistics: (images, 10), columns as in `STATISTICS`.
+    counts: how often each image is drawn, (images,) or (resamples, images); None is each image once.
+    Returns (4,), or (resamples, 4). Raises ValueError for shapes that do not fit.
+    """
+    statistics = np.asarray(statistics, dtype=np.float64)
+    if statistics.ndim != 2 or statistics.shape[1] != len(STATISTICS):
+        raise ValueError(f"BLEU statistics have shape (images, {len(STATISTICS)}), not {statistics.shape}")
+    weights = np.ones(len(statistics)) if counts is None else np.asarray(counts, dtype=np.float64)
+    if weights.ndim not in (1, 2) or weights.shape[-1] != len(statistics):
+        raise ValueError(f"counts of shape {weights.shape} do not fit {len(statistics)} images")
+    sums = weights @ statistics  # whole numbers below 2^53: exact in float64
+    bleu = np.array([_corpus_bleu(row) for row in np.atleast_2d(sums).tolist()]).reshape(-1, 4)
+    return bleu[0] if weights.ndim == 1 else bleu
+
+
+def _corpus_bleu(sums: list[float]) -> list[float]:
+    """`BleuScorer.compute_score` on summed statistics, in the same order of operations.
+
+    Python's floats, not numpy's vectorised power, which may differ in the last bit.
+    """
+    correct, guessed, length, reference_length = sums[:4], sums[4:8], sums[8], sums[9]
+    product, bleus = 1.0, []
+    for n in range(4):
+        product *= (correct[n] + _TINY) / (guessed[n] + _SMALL)
+        bleus.append(product ** (1.0 / (n + 1)))
+    ratio = (length + _TINY) / (reference_length + _SMALL)
+    if ratio < 1:
+        bleus = [bleu * math.exp(1 - 1 / ratio) for bleu in bleus]
+    return bleus

