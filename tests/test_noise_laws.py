@@ -165,3 +165,11 @@ def test_a_ball_scaled_like_a_gaussian_is_smaller_by_sqrt_d(d: int) -> None:
     assert trap["cosine"] > 0.99
     assert right["variance"] == pytest.approx(variance, rel=0.02)
     assert right["cosine"] == pytest.approx(gaussian["cosine"], abs=0.02)
+
+
+def test_the_variance_of_a_ball_in_three_dimensions() -> None:
+    radius = ball_radius_for_variance(0.2, 3)
+    assert radius == pytest.approx(1)
+    assert UniformBall(radius).describe(3)["variance"] == pytest.approx(0.2)
+    sample = displacements(UniformBall(radius), 40000, 3)
+    assert (sample**2).mean() == pytest.approx(0.2, rel=0.02)
