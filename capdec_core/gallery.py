@@ -1,0 +1,148 @@
+"""Showing figures, tables and caption panels: one HTML form for JupyterLab, Colab and the report alike."""
+
+import base64
+import io
+from collections.abc import Mapping, Sequence
+from html import escape
+
+import numpy as np
+import pandas as pd
+from IPython.display import HTML, display
+from matplotlib import pyplot as plt
+from matplotlib.figure import Figure
+from PIL import Image
+
+from capdec_core import paths
+from capdec_core.figures import GRID, INK, MUTED, PAPER, POINTS
+from capdec_core.files import write_atomic
+
+_DARK = {INK: "#e6e9ec", MUTED: "#a3adb8", GRID: "#343c46", PAPER: "#121212"}
+
+
+class Gallery:
+    """The figures and tables of one chapter: numbers them in order, shows them, keeps the figures on disk.
+
+    Prose refers to what is shown under the name `quality` as `[Figure 2.1](#fig-quality)` or
+    `[Table 2.1](#tab-quality)`; the report's build fails on a name that does not exist.
+    """
+
+    def __init__(self, chapter: int, profile: str) -> None:
+        """Begin a chapter; figures go to `results/figures/<profile>/<chapter>_<name>.svg` and `.png`."""
+        self.chapter = chapter
+        self.folder = paths.RESULTS / "figures" / profile
+        self._names: dict[str, list[str]] = {"Figure": [], "Table": []}
+
+    def figure(self, figure: Figure, name: str, caption: str, alt: str) -> None:
+        """Show a chart with its number, caption and alternative text, and save it."""
+        svg = svg_bytes(figure)
+        stem = self.folder / f"{self.chapter:02d}_{name}"
+        write_atomic(stem.with_suffix(".svg"), svg)
+        write_atomic(stem.with_suffix(".png"), _png(figure))
+        plt.close(figure)
+        light, dark = _data_uri(svg, "svg+xml"), _data_uri(_dark(svg), "svg+xml")
+        body = (
+            f'<img class="chart light" src="{light}" alt="{escape(alt)}" style="max-width:100%">'
+            f'<img class="chart dark" src="{dark}" alt="{escape(alt)}" style="max-width:100%;display:none">'
+        )
+        self._show("Figure", name, caption, body)
+
+    def panel(self, html: str, name: str, caption: str) -> None:
+        """Show HTML that is a figure in the reader's eyes, such as a `caption_panel`."""
+        self._show("Figure", name, caption, html)
+
+    def table(self, table: pd.DataFrame, name: str, caption: str) -> None:
+        """Show a table, its cells as they are (see `with_intervals`), with its number and caption."""
+        body = table.to_html(index=False, border=0, classes="table", na_rep="–", escape=True)
+        self._show("Table", name, caption, f'<div class="table-scroll">{body}</div>')
+
+    def _show(self, kind: str, name: str, caption: str, body: str) -> None:
+        names = self._names[kind]
+        if name not in names:
+            names.append(name)
+        label = f"{kind} {self.chapter}.{names.index(name) + 1}"
+        text = f"<figcaption><strong>{label}.</strong> {escape(caption)}</figcaption>"
+        inside = text + body if kind == "Table" else body + text
+        anchor = f"{kind[:3].lower()}-{name}"
+        display(HTML(f'<figure id="{anchor}" class="book" data-label="{label}">{inside}</figure>'))
+
+
+def svg_bytes(figure: Figure) -> bytes:
+    """Return the figure as SVG: the same figure gives the same bytes, its text is outlines."""
+    stream = io.BytesIO()
+    with plt.rc_context({"svg.hashsalt": "capdec-book", "svg.fonttype": "path"}):
+        figure.savefig(stream, format="svg", metadata={"Date": None, "Creator": None}, bbox_inches="tight")
+    return stream.getvalue()
+
+
+def with_intervals(table: pd.DataFrame, metrics: Sequence[str]) -> pd.DataFrame:
+    """Return the table for reading: noise in its common currency, each metric in points with its interval.
+
+    Columns needed: label, variance, std, noise_norm, cosine, seeds, and three for each metric.
+    """
+    shown = pd.DataFrame({"Condition": table["label"]})
+    for column, title in _CURRENCY.items():
+        shown[title] = table[column].map(lambda value: "–" if pd.isna(value) else f"{value:.3g}")
+    shown["Seeds"] = table["seeds"]
+    for metric in metrics:
+        triples = zip(table[metric], table[f"{metric}_low"], table[f"{metric}_high"], strict=True)
+        shown[metric] = [_points(*triple) for triple in triples]
+    return shown
+
+
+_NO_VERSION = {"Software": None}  # matplotlib's own, which would differ between machines
+_CURRENCY = {"variance": "Variance", "std": "Std. dev.", "noise_norm": "Noise norm", "cosine": "Mean cosine"}
+
+
+def _points(value: float, low: float, high: float) -> str:
+    return f"{POINTS * value:.1f} [{POINTS * low:.1f}, {POINTS * high:.1f}]"
+
+
+def caption_panel(images: np.ndarray, references: Sequence[str], systems: Mapping[str, Sequence[str]]) -> str:
+    """Return an HTML table with each image beside a person's caption and every system's.
+
+    Args:
+        images: uint8 (n, height, width, 3); small ones are scaled up without smoothing.
+        references: one reference caption an image; it is the image's alternative text as well.
+        systems: name of a system to its n captions. All text is escaped.
+    """
+    rows = []
+    for index, image in enumerate(images):
+        lines = {"reference": references[index], **{name: texts[index] for name, texts in systems.items()}}
+        rows.append(_panel_rows(image, lines))
+    return f'<div class="table-scroll"><table class="captions">{"".join(rows)}</table></div>'
+
+
+def _panel_rows(image: np.ndarray, lines: Mapping[str, str]) -> str:
+    picture = (
+        f'<td rowspan="{len(lines)}"><img src="{_data_uri(_image_png(image), "png")}" width="144" '
+        f'alt="{escape(lines["reference"])}" style="image-rendering:pixelated"></td>'
+    )
+    cells = [
+        f'<th scope="row" style="text-align:left">{escape(name)}</th>'
+        f'<td style="text-align:left">{escape(text)}</td>'
+        for name, text in lines.items()
+    ]
+    return f"<tbody><tr>{picture}{cells[0]}</tr>{''.join(f'<tr>{cell}</tr>' for cell in cells[1:])}</tbody>"
+
+
+def _image_png(image: np.ndarray) -> bytes:
+    stream = io.BytesIO()
+    Image.fromarray(image).save(stream, format="PNG")
+    return stream.getvalue()
+
+
+def _png(figure: Figure) -> bytes:
+    stream = io.BytesIO()
+    figure.savefig(stream, format="png", dpi=200, facecolor=PAPER, bbox_inches="tight", metadata=_NO_VERSION)
+    return stream.getvalue()
+
+
+def _dark(svg: bytes) -> bytes:
+    """Return the drawing for a dark page: ink, grid and paper exchanged, the data's colours kept."""
+    for light, dark in _DARK.items():
+        svg = svg.replace(light.encode(), dark.encode())
+    return svg
+
+
+def _data_uri(data: bytes, kind: str) -> str:
+    return f"data:image/{kind};base64,{base64.b64encode(data).decode()}"

@@ -1,0 +1,56 @@
+"""Sphinx configuration of the report: MyST-NB pages, the book theme, nothing from the network."""
+
+import sys
+from pathlib import Path
+
+import nbformat
+
+from capdec_core import __version__
+
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE))
+
+project = "CapDec Book"
+author = "the CapDec Book authors"
+release = __version__
+language = "en"
+
+extensions = ["myst_nb", "mathml", "numbered"]
+exclude_patterns = ["static"]
+html_math_renderer = "mathml"
+
+myst_enable_extensions = ["amsmath", "attrs_inline", "colon_fence", "deflist", "dollarmath", "substitution"]
+myst_heading_anchors = 3
+
+nb_execution_mode = "off"
+nb_output_stderr = "remove"
+nb_ipywidgets_js: dict[str, dict[str, str]] = {}
+
+html_theme = "sphinx_book_theme"
+html_title = project
+html_static_path = ["static"]
+html_css_files = ["book.css"]
+html_copy_source = False
+html_show_sourcelink = False
+html_show_sphinx = False
+html_context = {"default_mode": "auto"}
+html_theme_options = {
+    "home_page_in_toc": True,
+    "use_download_button": False,
+    "use_fullscreen_button": False,
+    "navbar_persistent": [],
+    "show_toc_level": 2,
+    "pygments_light_style": "a11y-high-contrast-light",
+    "pygments_dark_style": "a11y-high-contrast-dark",
+}
+
+
+def _profiles() -> str:
+    """Name the profiles with which the chapters were executed, as papermill recorded them."""
+    notebooks = [nbformat.read(path, as_version=4) for path in sorted(HERE.glob("[0-9][0-9]_*.ipynb"))]
+    parameters = [notebook.metadata.get("papermill", {}).get("parameters", {}) for notebook in notebooks]
+    names = sorted({str(values["profile"]) for values in parameters if "profile" in values})
+    return ", ".join(f"`{name}`" for name in names) or "(none named)"
+
+
+myst_substitutions = {"profiles": _profiles(), "version": __version__}
