@@ -105,11 +105,15 @@ def _with_variants(entries: list[dict]) -> list[dict]:
 
 
 def _sprite(png: bytes) -> Image.Image:
-    """Return one emoji as an RGBA square of SIDE pixels; clear pixels are black, for compression."""
+    """Return one emoji as an RGBA square of SIDE pixels, moved down to stand on its lower edge.
+
+    Clear pixels are black, for compression.
+    """
     image = Image.open(io.BytesIO(png)).convert("RGBA").resize((SIDE, SIDE), Image.Resampling.LANCZOS)
     pixels = np.array(image)
     pixels[pixels[..., 3] == 0] = 0
-    return Image.fromarray(pixels)
+    rows = np.flatnonzero(pixels[..., 3].any(axis=1))
+    return Image.fromarray(np.roll(pixels, SIDE - 1 - rows[-1], axis=0))
 
 
 def read_sprites(source: Source, path: Path) -> dict[str, Image.Image]:

@@ -59,7 +59,12 @@ def _describe(seed: int, name: str, size: int) -> Split:
     scenes = [scene_of(seed, name, index) for index in range(size)]
 
     def render(indices: Sequence[int]) -> np.ndarray:
-        return render_all(seed, name, [(index, scenes[index]) for index in map(int, indices)])
+        wanted = [int(index) for index in indices]
+        if not all(0 <= index < size for index in wanted):
+            raise IndexError(
+                f"scenes: split {name!r} has {size} images; asked for {min(wanted)} to {max(wanted)}"
+            )
+        return render_all(seed, name, [(index, scenes[index]) for index in wanted])
 
     return Split(
         name=name,

@@ -104,7 +104,7 @@ def _describe_pair(draws: Draws, scene: Scene, detail: float) -> str:
     clause = (_listed if listed else _related)(draws, scene, swapped, detail)
     if not draws.chance(0.5 + 0.3 * detail):
         return clause
-    if draws.chance(0.12):
+    if draws.chance(0.15) and not clause.startswith(OPENINGS):
         return f"{location(draws, scene, detail)}, {clause}"
     return f"{clause} {location(draws, scene, detail)}"
 

@@ -92,8 +92,8 @@ def _aside(draws: Draws, noun: str, taken: list[Spot]) -> Spot:
 
 
 def place_objects(draws: Draws, scene: Scene) -> list[Spot]:
-    """Return every object's square in drawing order: the distractor first, then what is furthest away."""
+    """Return every object's square in drawing order: what is further away first, what flies last."""
     spots = _pair(draws, scene) if scene.relation else _alone(draws, scene.groups[0])
-    if scene.relation != "on":
-        spots.sort(key=lambda spot: (spot.airborne, spot.y))
-    return ([_aside(draws, scene.distractor, spots)] if scene.distractor else []) + spots
+    if scene.distractor:
+        spots.insert(0, _aside(draws, scene.distractor, spots))
+    return spots if scene.relation == "on" else sorted(spots, key=lambda spot: (spot.airborne, spot.y))

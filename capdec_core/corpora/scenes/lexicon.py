@@ -45,7 +45,7 @@ RELATION_WORDS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "left": (("to the left of", "on the left of"), ("to the right of", "on the right of")),
     "front": (("in front of",), ("behind",)),
     "on": (("on top of", "on"), ("under", "below", "beneath")),
-    "above": (("above", "over", "high above"), ("under", "below", "beneath")),
+    "above": (("above", "over"), ("under", "below", "beneath")),
 }
 
 _WORD = re.compile(r"[a-z]+")

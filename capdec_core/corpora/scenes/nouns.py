@@ -141,7 +141,7 @@ _THINGS: tuple[Row, ...] = (
     ("balloon", "1f388", REST, ("playground", "living room"), "tinted flies"),
     ("chair", "1fa91", REST, ("classroom", "kitchen"), "carries"),
     ("couch/couches, sofa", "1f6cb-fe0f", REST, ("living room",), "tinted carries"),
-    ("bed", "1f6cf-fe0f", REST, ("living room",), "carries"),
+    ("bed", "1f6cf-fe0f", REST, ("living room",), ""),
     ("clock, alarm clock", "23f0", REST, SCHOOL, ""),
     ("book, notebook", "1f4d5", LIE, SCHOOL, "tinted"),
     ("laptop, computer", "1f4bb", REST, SCHOOL, ""),

@@ -19,7 +19,7 @@ class Phrase:
     @property
     def verb(self) -> str:
         """The form of "to be" that agrees."""
-        return "are" if self.plural and not self.text.startswith("a group") else "is"
+        return "are" if self.plural and not self.text.startswith(("a group of", "a pair of")) else "is"
 
     @property
     def pronoun(self) -> str:
