@@ -1,6 +1,8 @@
 """The `capdec` command: a thin door to the package; every command's work is done elsewhere."""
 
 import sys
+from pathlib import Path
+from typing import Annotated
 
 import typer
 
@@ -12,6 +14,33 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_
 @app.callback()
 def _root() -> None:
     """Caption images with a decoder that has only ever read text: the CapDec book."""
+
+
+@app.command("score")
+def _score(
+    references: Annotated[Path, typer.Option(help="JSON: image id to list of captions.", metavar="R.json")],
+    candidates: Annotated[
+        Path,
+        typer.Option(
+            help="JSON: image id to caption, or to a list whose first caption is the answer: MiniLM and "
+            "self-BLEU read all of them, every other metric the first.",
+            metavar="C.json",
+        ),
+    ],
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+    no_semantic: Annotated[
+        bool, typer.Option("--no-semantic", help="Leave out MiniLM (400 sentences a second on one core).")
+    ] = False,
+    output: Annotated[
+        Path | None,
+        typer.Option(help="Also write everything, per-image scores too, as JSON.", metavar="FILE"),
+    ] = None,
+) -> None:
+    """Score any system's captions: BLEU, METEOR, ROUGE-L, CIDEr, MiniLM, diversity."""
+    from capdec_core.metrics import command
+
+    scores = command.score_files(references, candidates, semantic=not no_semantic, output=output)
+    print(command.as_json(scores) if as_json else command.as_table(scores))
 
 
 def main() -> None:

@@ -5,9 +5,7 @@ from importlib.metadata import version
 
 from capdec_core.files import digest
 
-SPICE_REASON = (
-    "SPICE's parser models (Stanford CoreNLP 3.6.0) are not packaged; the project installs from packages only"
-)
+SPICE_REASON = "its parser models (Stanford CoreNLP 3.6.0) come in no package"
 
 
 def signature(references: Mapping[str, Sequence[str]], *, split: str, decoding: str, semantic: bool) -> str:
