@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from capdec_core.budget import Budget
 from capdec_core.encoders.config import MiniatureConfig
 from capdec_core.errors import CapdecError
 from capdec_core.paths import PROFILES
@@ -58,17 +59,6 @@ class LanguageModelSettings:
 
 
 @dataclass(frozen=True)
-class BudgetSettings:
-    """One training's budget: AdamW, linear warm-up, linear decay; fields as `capdec_core.training.Budget`."""
-
-    steps: int
-    batch_size: int
-    learning_rate: float
-    warmup_steps: int
-    weight_decay: float
-
-
-@dataclass(frozen=True)
 class DecodingSettings:
     """Beam search: its width, and the most tokens a caption may have."""
 
@@ -86,11 +76,16 @@ class StatisticsSettings:
 
 @dataclass(frozen=True)
 class NoiseTypesSettings:
-    """Grid of the noise-types study (chapter 2); variances per coordinate, radii and epsilons as norms."""
+    """Grid of the noise-types study (chapter 2); variances per coordinate, radii and epsilons as norms.
+
+    The headline values are those that claims are decided by; they have several training seeds.
+    """
 
     gaussian_variances: list[float]
+    headline_variances: list[float]
     ball_radii: list[float]
     student_dfs: list[int]
+    headline_df: int
     matched_variance: float
     gradient_epsilons: list[float]
     headline_epsilon: float
@@ -106,8 +101,8 @@ class Profile:
     encoder: EncoderSettings
     mapper: MapperSettings
     language_model: LanguageModelSettings
-    pretraining: BudgetSettings
-    training: BudgetSettings
+    pretraining: Budget
+    training: Budget
     decoding: DecodingSettings
     statistics: StatisticsSettings
     noise_types: NoiseTypesSettings

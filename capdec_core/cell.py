@@ -1,0 +1,94 @@
+"""A cell: one trained captioner with its evaluations, named by the hash of everything that decides its scores."""
+
+import ast
+import functools
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from capdec_core.files import digest
+from capdec_core.paths import PACKAGE
+
+Source = Literal["text", "image", "blank"]
+
+DECIDING_CODE = (
+    "noise",
+    "batches.py",
+    "captioner.py",
+    "decoding.py",
+    "language_model.py",
+    "mapper.py",
+    "material.py",
+    "tokenizer.py",
+    "training.py",
+    "worker.py",
+)
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What is decoded: a split, and the modality of the embeddings that stand at the captioner's input.
+
+    `image` is the task. `text` decodes each image's first caption from its own text embedding. `blank` gives
+    every image the same constant embedding: what the language model says without being told anything.
+    """
+
+    split: str
+    source: Source = "image"
+
+    @property
+    def key(self) -> str:
+        """Name of this evaluation in a cell's files: "test/image"."""
+        return f"{self.split}/{self.source}"
+
+
+@dataclass(frozen=True)
+class CellConfig:
+    """Everything that decides a cell's captions.
+
+    Attributes:
+        corpus, encoder, tokenizer: fingerprints.
+        train_on: the modality of the training embeddings; "text" is CapDec, "image" is ClipCap.
+        noise: a perturbation as its dictionary (`capdec_core.noise`).
+        mapper, language_model, pretraining, training, decoding: the profile's settings as dictionaries.
+        evaluations: what is decoded.
+        seed: of the mapper's weights, the order of captions and the noise.
+        code: hash of the modules that train and decode.
+    """
+
+    corpus: str
+    encoder: str
+    tokenizer: str
+    train_on: Source
+    noise: dict[str, Any]
+    mapper: dict[str, Any]
+    language_model: dict[str, Any]
+    pretraining: dict[str, Any]
+    training: dict[str, Any]
+    decoding: dict[str, Any]
+    evaluations: tuple[Evaluation, ...]
+    seed: int
+    code: str = field(default_factory=lambda: code_fingerprint())
+
+    @property
+    def id(self) -> str:
+        """The cell's name in the store: 16 hex digits."""
+        return digest(asdict(self))[:16]
+
+    @classmethod
+    def from_dict(cls, table: dict[str, Any]) -> "CellConfig":
+        """Return the configuration whose `dataclasses.asdict` is `table`."""
+        evaluations = tuple(Evaluation(**entry) for entry in table["evaluations"])
+        return cls(**{**table, "evaluations": evaluations})
+
+
+@functools.cache
+def code_fingerprint() -> str:
+    """Hash the syntax trees of the modules that decide a cell's captions: comments and layout do not count."""
+    paths = [path for name in DECIDING_CODE for path in _modules(PACKAGE / name)]
+    trees = {str(path.relative_to(PACKAGE)): ast.dump(ast.parse(path.read_text())) for path in paths}
+    return digest(trees)[:16]
+
+
+def _modules(path: Path) -> list[Path]:
+    return sorted(path.rglob("*.py")) if path.is_dir() else [path]

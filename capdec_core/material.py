@@ -1,0 +1,167 @@
+"""What the cells of one profile share, made once and kept as files: tokenizer, tokens, embeddings, language model."""
+
+import functools
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors.torch import load_file, save
+from torch import Tensor
+from transformers import GPT2LMHeadModel
+
+from capdec_core.batches import PackedCaptions
+from capdec_core.captioner import load_language_model, save_language_model
+from capdec_core.cell import CellConfig, Source
+from capdec_core.corpora import Corpus, load_corpus
+from capdec_core.embeddings import bank, unit_rows
+from capdec_core.encoders import Encoder, load_encoder
+from capdec_core.files import digest, read_json, write_atomic, write_json
+from capdec_core.language_model import LanguageModelConfig, build_language_model
+from capdec_core.paths import BANKS, CACHE
+from capdec_core.profiles import Profile
+from capdec_core.tokenizer import CaptionTokenizer
+from capdec_core.training import Budget, pretrain_language_model
+
+PRETRAINING_SEED = 0
+EVALUATED = ("val", "test")
+
+
+@dataclass(frozen=True)
+class Material:
+    """Fingerprints and files of what a profile's cells train on and are evaluated with.
+
+    Attributes:
+        corpus, encoder, tokenizer: fingerprints.
+        dim: the joint embedding's dimension d.
+        vocab_size: of the tokenizer, special tokens included.
+        banks: file of the embeddings of each "split/modality".
+        folder: where tokenizer, tokens and image ids lie.
+    """
+
+    corpus: str
+    encoder: str
+    tokenizer: str
+    dim: int
+    vocab_size: int
+    banks: dict[str, str]
+    folder: Path
+
+    def load_tokenizer(self) -> CaptionTokenizer:
+        """Return the tokenizer made from the training captions."""
+        return CaptionTokenizer.load(self.folder / "tokenizer.json")
+
+    def training_captions(self) -> PackedCaptions:
+        """Return the packed training captions, in the order of the caption embeddings."""
+        tensors = load_file(self.folder / "captions.safetensors")
+        return PackedCaptions(tensors["flat"], tensors["starts"], tensors["lengths"])
+
+    def training_embeddings(self, source: Source) -> Tensor:
+        """Return unit rows (captions, d): a caption's own embedding, its image's, or the blank one."""
+        owners = load_file(self.folder / "captions.safetensors")["owners"]
+        if source == "blank":
+            return _blank(len(owners), self.dim)
+        rows = torch.from_numpy(unit_rows(np.load(self.banks[f"train/{source}"], mmap_mode="r")))
+        return rows[owners] if source == "image" else rows
+
+    def evaluation_ids(self, split: str) -> list[str]:
+        """Return the split's image ids, in the order of its embeddings."""
+        return list(read_json(self.folder / "splits.json")[split]["ids"])
+
+    def evaluation_embeddings(self, split: str, source: Source) -> Tensor:
+        """Return unit rows (images, d): the images', their first captions', or the blank one."""
+        first = read_json(self.folder / "splits.json")[split]["first_caption"]
+        if source == "blank":
+            return _blank(len(first), self.dim)
+        rows = torch.from_numpy(unit_rows(np.load(self.banks[f"{split}/{source}"], mmap_mode="r")))
+        return rows if source == "image" else rows[torch.tensor(first)]
+
+
+def _blank(count: int, dim: int) -> Tensor:
+    """Return the constant embedding that tells nothing: the first basis vector, for every row."""
+    return torch.eye(1, dim).expand(count, dim).contiguous()
+
+
+def prepare(profile: Profile, device: str) -> Material:
+    """Make what the profile's cells share, as far as it is not there yet, and say where it is.
+
+    Raises:
+        CapdecError: the corpus's data or the encoder's weights are missing.
+    """
+    corpus = corpus_of(profile)
+    encoder = load_encoder(profile.encoder.model, profile.encoder.pretrained, device)
+    folder = CACHE / "material" / f"{profile.name}-{digest([corpus.fingerprint, encoder.fingerprint])[:16]}"
+    if not (folder / "splits.json").is_file():
+        _write_captions(folder, corpus)
+    tokenizer = CaptionTokenizer.load(folder / "tokenizer.json")
+    return Material(
+        corpus=corpus.fingerprint,
+        encoder=encoder.fingerprint,
+        tokenizer=tokenizer.fingerprint,
+        dim=encoder.dim,
+        vocab_size=tokenizer.vocab_size,
+        banks=_write_banks(corpus, encoder),
+        folder=folder,
+    )
+
+
+@functools.lru_cache(maxsize=2)
+def _corpus(name: str, seed: int, sizes: tuple[tuple[str, int], ...]) -> Corpus:
+    return load_corpus(name, seed, dict(sizes))
+
+
+def corpus_of(profile: Profile) -> Corpus:
+    """Return the profile's corpus; it is made once a process."""
+    return _corpus(profile.corpus.name, profile.corpus.seed, tuple(sorted(profile.corpus.sizes.items())))
+
+
+def _write_captions(folder: Path, corpus: Corpus) -> None:
+    train = corpus.split("train")
+    captions = [caption for group in train.captions for caption in group]
+    owners = torch.tensor([index for index, group in enumerate(train.captions) for _ in group])
+    tokenizer = CaptionTokenizer.train(captions)
+    packed = PackedCaptions.pack(tokenizer.encode(captions))
+    tokenizer.save(folder / "tokenizer.json")
+    write_atomic(folder / "captions.safetensors", save({**vars(packed), "owners": owners}))
+    write_json(folder / "splits.json", {name: _split_table(corpus, name) for name in EVALUATED})
+
+
+def _split_table(corpus: Corpus, name: str) -> dict[str, list]:
+    split = corpus.split(name)
+    counts = np.array([len(group) for group in split.captions])
+    return {"ids": split.ids, "first_caption": (counts.cumsum() - counts).tolist()}
+
+
+def _write_banks(corpus: Corpus, encoder: Encoder) -> dict[str, str]:
+    wanted = [(split, modality) for split in ("train", *EVALUATED) for modality in ("text", "image")]
+    return {
+        f"{split}/{modality}": str(bank(BANKS, corpus, encoder, split, modality).filename)  # type: ignore[attr-defined]
+        for split, modality in wanted
+    }
+
+
+def language_model_path(cell: CellConfig) -> Path:
+    """Return the file of the pre-trained language model that the cell starts from."""
+    shape = {key: value for key, value in cell.language_model.items() if key != "tuned"}
+    key = digest([cell.corpus, cell.tokenizer, shape, cell.pretraining, cell.code])[:16]
+    return CACHE / "language_models" / f"{key}.safetensors"
+
+
+def pretrained_language_model(cell: CellConfig, material: Material, device: str) -> GPT2LMHeadModel:
+    """Return the language model that cells of one shape start from; pre-train it on the training captions once."""
+    config = LanguageModelConfig(**{**cell.language_model, "tuned": True})
+    path = language_model_path(cell)
+    if not path.is_file():
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(PRETRAINING_SEED)
+            model = build_language_model(config)
+        budget = Budget(**cell.pretraining)
+        pretrain_language_model(model, material.training_captions(), budget, PRETRAINING_SEED, device)
+        save_language_model(model.cpu(), config, path)
+    return load_language_model(path, config)
+
+
+def captioner_settings(profile: Profile, material: Material) -> tuple[dict, dict]:
+    """Return the mapper's and the language model's settings of a profile as a cell carries them."""
+    mapper = asdict(profile.mapper) | {"embedding_dim": material.dim, "width": profile.language_model.width}
+    return mapper, asdict(profile.language_model) | {"vocab_size": material.vocab_size}

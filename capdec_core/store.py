@@ -1,0 +1,69 @@
+"""The cell store: a folder a cell, named by its content, whole or not there.
+
+    cells/<id>/cell.json            the configuration
+               captioner.safetensors the trained captioner
+               record.json          losses, measured cosine, cost, versions
+               captions.json        {evaluation: {image id: caption}}
+               scores.json          {evaluation: corpus and per-image scores with their signature}
+"""
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from capdec_core.cell import CellConfig
+from capdec_core.files import read_json, write_json
+
+CAPTIONER = "captioner.safetensors"
+
+
+class CellStore:
+    """Cells below one folder. A cell appears in one step when it is trained and decoded; scores are added later."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def path(self, cell: CellConfig) -> Path:
+        """Return the cell's folder, whether it exists or not."""
+        return self.folder / cell.id
+
+    def has(self, cell: CellConfig) -> bool:
+        """Tell whether the cell is trained and decoded."""
+        return (self.path(cell) / "record.json").is_file()
+
+    def has_scores(self, cell: CellConfig) -> bool:
+        """Tell whether the cell is scored too."""
+        return (self.path(cell) / "scores.json").is_file()
+
+    def workspace(self, cell: CellConfig) -> Path:
+        """Return the folder in which an unfinished cell keeps its checkpoint."""
+        return self.folder / f".{cell.id}.partial"
+
+    @contextmanager
+    def writing(self, cell: CellConfig) -> Iterator[Path]:
+        """Give a folder to write a cell into; on success it takes the cell's name, on failure it stays to resume."""
+        folder = self.workspace(cell)
+        folder.mkdir(parents=True, exist_ok=True)
+        write_json(folder / "cell.json", asdict(cell))
+        yield folder
+        shutil.rmtree(self.path(cell), ignore_errors=True)
+        folder.rename(self.path(cell))
+
+    def captions(self, cell: CellConfig) -> dict[str, dict[str, list[str]]]:
+        """Return {evaluation: {image id: captions, the best first}}."""
+        return read_json(self.path(cell) / "captions.json")
+
+    def record(self, cell: CellConfig) -> dict[str, Any]:
+        """Return the training record: losses, measured cosine, cost, versions."""
+        return read_json(self.path(cell) / "record.json")
+
+    def scores(self, cell: CellConfig) -> dict[str, Any]:
+        """Return {evaluation: scores}."""
+        return read_json(self.path(cell) / "scores.json")
+
+    def write_scores(self, cell: CellConfig, scores: dict[str, Any]) -> None:
+        """Add the cell's scores, atomically."""
+        write_json(self.path(cell) / "scores.json", scores)
