@@ -24,15 +24,15 @@ def greedy(
     Raises CapdecError if the language model has no room for `max_tokens`.
     """
 
-    def most_likely(logits: Tensor) -> Tensor:
+    def likeliest(logits: Tensor) -> Tensor:
         return logits.argmax(dim=-1)
 
     with _decoding(captioner, max_tokens):
         parts = [
-            _unroll(BeamTree(captioner.language_model, prefix, 1), most_likely, eos_id, max_tokens)
+            _unroll(BeamTree(captioner.language_model, prefix, 1), likeliest, eos_id, max_tokens)
             for prefix in _prefixes(captioner, embeddings, batch_size)
         ]
-    return [captions[0] for part in parts for captions in part]
+    return [caption for part in parts for caption in part]
 
 
 def sample(
@@ -52,7 +52,8 @@ def sample(
 
     Logits are divided by `temperature`; of the `top_k` likeliest tokens, the fewest whose probabilities sum
     to at least `top_p` are drawn from (nucleus sampling, Holtzman et al. 2020), as transformers does it.
-    `generator` lives on the captioner's device; the same state and `batch_size` give the same captions.
+    `generator` lives on the captioner's device; the same state and `batch_size` (captions at once) give the
+    same captions.
 
     Raises ValueError for a setting without meaning, CapdecError if there is no room for `max_tokens`.
     """
@@ -61,14 +62,20 @@ def sample(
 
     def draw(logits: Tensor) -> Tensor:
         shares = truncated(logits / temperature, top_k, top_p).softmax(dim=-1)
-        return torch.multinomial(shares.flatten(0, 1), 1, generator=generator).view(logits.shape[:2])
+        return torch.multinomial(shares, 1, generator=generator).squeeze(1)
 
     with _decoding(captioner, max_tokens):
         parts = [
-            _unroll(BeamTree(captioner.language_model, prefix, n), draw, eos_id, max_tokens)
-            for prefix in _prefixes(captioner, embeddings, batch_size)
+            _unroll(
+                BeamTree(captioner.language_model, prefix.repeat_interleave(n, dim=0), 1),
+                draw,
+                eos_id,
+                max_tokens,
+            )
+            for prefix in _prefixes(captioner, embeddings, max(1, batch_size // n))
         ]
-    return [captions for part in parts for captions in part]
+    captions = [caption for part in parts for caption in part]
+    return [captions[row : row + n] for row in range(0, len(captions), n)]
 
 
 def truncated(logits: Tensor, top_k: int | None, top_p: float) -> Tensor:
@@ -133,25 +140,22 @@ def _prefixes(captioner: Captioner, embeddings: Tensor, batch_size: int) -> Iter
 
 def _unroll(
     tree: BeamTree, choose: Callable[[Tensor], Tensor], eos_id: int, max_tokens: int
-) -> list[list[list[int]]]:
-    """Grow independent captions, `tree.beams` an image, until all have ended."""
+) -> list[list[int]]:
+    """Grow one caption a row of a tree of one beam; `choose` maps (rows, vocabulary) to tokens (rows,)."""
     logits = tree.first_logits
-    images = torch.arange(len(logits), device=logits.device)  # which image each row of the batch is
-    own = torch.arange(tree.beams, device=logits.device)
-    written = torch.full((len(images), tree.beams, max_tokens), eos_id, device=logits.device)
+    rows = torch.arange(len(logits), device=logits.device)  # the unfinished ones
+    written = torch.full((len(rows), max_tokens), eos_id, device=logits.device)
     for step in range(max_tokens):
-        tokens = choose(logits)
-        if step:
-            tokens = tokens.masked_fill(written[images, :, step - 1] == eos_id, eos_id)
-        written[images, :, step] = tokens
-        open_rows = (tokens != eos_id).any(dim=1).nonzero().squeeze(1)
-        if step + 1 == max_tokens or len(open_rows) == 0:
+        tokens = choose(logits[:, 0])
+        written[rows, step] = tokens
+        going = (tokens != eos_id).nonzero().squeeze(1)
+        if step + 1 == max_tokens or len(going) == 0:
             break
-        if len(open_rows) < len(images):
-            tree.keep(open_rows)
-            images, tokens = images[open_rows], tokens[open_rows]
-        logits = tree.step(tokens, own.expand_as(tokens))
-    return [[_until(caption, eos_id) for caption in captions] for captions in written.tolist()]
+        if len(going) < len(rows):
+            tree.keep(going)
+            rows, tokens = rows[going], tokens[going]
+        logits = tree.step(tokens[:, None], torch.zeros_like(tokens)[:, None])
+    return [_until(caption, eos_id) for caption in written.tolist()]
 
 
 def _until(tokens: list[int], eos_id: int) -> list[int]:
