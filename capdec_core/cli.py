@@ -1,6 +1,8 @@
 """The `capdec` command: a thin door to the package; every command's work is done elsewhere."""
 
+import json
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -41,6 +43,58 @@ def _score(
 
     scores = command.score_files(references, candidates, semantic=not no_semantic, output=output)
     print(command.as_json(scores) if as_json else command.as_table(scores))
+
+
+ProfileName = Annotated[str, typer.Option(help="The scale: a file of capdec_core/profiles.")]
+DeviceName = Annotated[str, typer.Option(help="cpu, cuda or cuda:N.")]
+
+
+@app.command("reproduce")
+def _reproduce(profile: ProfileName = "scenes", device: DeviceName = "cpu") -> None:
+    """Run the book: the cells that are missing, the notebooks, the HTML report."""
+    from capdec_core.reproduce import reproduce
+
+    print(f"Report: {reproduce(profile, device).as_uri()}")
+
+
+@app.command("study")
+def _study(name: str, profile: ProfileName = "scenes", device: DeviceName = "cpu") -> None:
+    """Run one study: its missing cells and its notebook."""
+    from capdec_core.reproduce import study
+
+    print(f"Executed notebook: {study(name, profile, device)}")
+
+
+@app.command("report")
+def _report(profile: ProfileName = "scenes", device: DeviceName = "cpu") -> None:
+    """Render the executed notebooks as HTML."""
+    from capdec_core.reproduce import report
+
+    print(f"Report: {report(profile, device).as_uri()}")
+
+
+@app.command("miniature")
+def _miniature(profile: ProfileName = "scenes") -> None:
+    """Train the profile's miniature CLIP anew and write it, with its model card, to data/miniature."""
+    from capdec_core.encoders.card import make_miniature
+
+    print(make_miniature(profile))
+
+
+@app.command("gap")
+def _gap(
+    file: Annotated[
+        Path | None, typer.Argument(help="A .npy array (2, n, d): image and text embeddings in pairs.")
+    ] = None,
+    profile: ProfileName = "scenes",
+    device: DeviceName = "cpu",
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+) -> None:
+    """Measure the modality gap: of a file of pairs, or of a profile's encoder on its test split."""
+    from capdec_core.gap import as_table, of_file, of_profile
+
+    found = of_profile(profile, device) if file is None else of_file(file)
+    print(json.dumps(asdict(found), indent=1) if as_json else as_table(found))
 
 
 def main() -> None:

@@ -5,11 +5,17 @@ every embedding was put on the unit sphere.
 """
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
-from capdec_core.embeddings import unit_rows
+from capdec_core.corpora import load_corpus
+from capdec_core.embeddings import bank, unit_rows
+from capdec_core.encoders import load_encoder
+from capdec_core.errors import CapdecError
 from capdec_core.noise import variance_for_cosine
+from capdec_core.paths import BANKS
+from capdec_core.profiles import load_profile
 
 RANKS = (1, 5, 10)
 
@@ -85,3 +91,43 @@ def recall(similarity: np.ndarray, own: np.ndarray) -> dict[int, float]:
     best = np.where(own, similarity, -np.inf).max(axis=1, keepdims=True)
     better = ((similarity >= best) & ~own).sum(axis=1)
     return {k: float((better < k).mean()) for k in RANKS}
+
+
+def of_file(path: Path) -> Geometry:
+    """Measure the pairs in a .npy array (2, n, d), images first; CapdecError if it is something else."""
+    try:
+        pairs = np.load(path, allow_pickle=False)
+    except FileNotFoundError:
+        raise CapdecError(f"no such file: {path}") from None
+    except (OSError, ValueError, EOFError) as error:
+        raise CapdecError(f"{path} is not a .npy array: {error}") from None
+    if not isinstance(pairs, np.ndarray) or pairs.ndim != 3 or len(pairs) != 2 or pairs.dtype.kind != "f":
+        raise CapdecError(f"{path} must hold a float array (2, n, d), images and texts in pairs")
+    if pairs.shape[1] < 2 or not np.isfinite(pairs).all() or not np.linalg.norm(pairs, axis=2).all():
+        raise CapdecError(f"{path} needs at least two pairs of finite, non-zero embeddings")
+    return geometry(pairs[0], pairs[1])
+
+
+def of_profile(name: str, device: str) -> Geometry:
+    """Measure a profile's encoder on its test split, every caption with its image."""
+    profile = load_profile(name)
+    corpus = load_corpus(profile.corpus.name, profile.corpus.seed, profile.corpus.sizes)
+    encoder = load_encoder(profile.encoder.model, profile.encoder.pretrained, device)
+    images, texts = (np.asarray(bank(BANKS, corpus, encoder, "test", kind)) for kind in ("image", "text"))
+    owners = np.repeat(np.arange(len(images)), [len(group) for group in corpus.split("test").captions])
+    return geometry(images, texts, owners)
+
+
+def as_table(found: Geometry) -> str:
+    """Return the geometry as lines of name and value."""
+    lines = {
+        "pairs": f"{found.images} images, {found.captions} captions, d = {found.dim}",
+        "matched cosine": f"{found.matched:.3f}",
+        "mismatched cosine": f"{found.mismatched:.3f}",
+        "gap norm": f"{found.gap_norm:.3f}",
+        "raw norms": f"image {found.image_norm:.2f}, text {found.text_norm:.2f}",
+        "image to text": ", ".join(f"R@{k} {share:.1%}" for k, share in found.image_to_text.items()),
+        "text to image": ", ".join(f"R@{k} {share:.1%}" for k, share in found.text_to_image.items()),
+        "calibrated variance": f"{found.calibrated_variance:.4f}",
+    }
+    return "\n".join(f"{name:<20}{value}" for name, value in lines.items())

@@ -12,12 +12,12 @@ import torch
 from tqdm import tqdm
 
 from capdec_core.cell import CellConfig
-from capdec_core.corpora import Split
+from capdec_core.corpora import Corpus
 from capdec_core.errors import CapdecError
 from capdec_core.java import check_java
 from capdec_core.material import Material, corpus_of, prepare, pretrained_language_model
 from capdec_core.metrics import Scores, score
-from capdec_core.profiles import Profile
+from capdec_core.profiles import DecodingSettings, Profile
 from capdec_core.store import CellStore
 from capdec_core.worker import run_cell, work
 
@@ -97,25 +97,29 @@ class Runner:
             self.store.write_scores(cell, tables[cell.id])
 
     def _score_split(self, name: str, cells: Sequence[CellConfig]) -> dict[str, Scores]:
-        split = corpus_of(self.profile).split(name)
+        corpus = corpus_of(self.profile)
         systems = {
             f"{cell.id} {e.key}": self.store.captions(cell)[e.key]
             for cell in cells
             for e in cell.evaluations
             if e.split == name
         }
-        return score_split(split, systems, self.profile)
+        return score_split(corpus, name, systems, self.profile.decoding, self.device)
 
 
-def score_split(split: Split, systems: dict[str, dict[str, list[str]]], profile: Profile) -> dict[str, Scores]:
-    """Score systems' captions of one split against its references."""
-    decoding = profile.decoding
+def score_split(
+    corpus: Corpus, name: str, systems: dict[str, dict[str, list[str]]], decoding: DecodingSettings, device: str
+) -> dict[str, Scores]:
+    """Score systems' captions of one split of a corpus against its references."""
+    split = corpus.split(name)
     return score(
         dict(zip(split.ids, split.captions, strict=True)),
         systems,
-        split=f"{profile.corpus.name}/{split.name}",
+        split=f"{corpus.name}/{name}",
         decoding=f"beam {decoding.beams}, at most {decoding.max_tokens} tokens",
         labels=None if split.labels is None else dict(zip(split.ids, split.labels, strict=True)),
+        objects_mentioned=corpus.objects_mentioned,
+        device=device,
     )
 
 

@@ -18,14 +18,14 @@ ENTRY = re.compile(r"^([A-Za-z0-9_.-]+)(?:\[[^\]]*\])?==(\S+?)(?:\s*;\s*(.*?))?\
 
 def resolve(universal: bool) -> str:
     """Return uv's resolution of the project and its `dev` extra, for Python 3.11 and later on Linux."""
-    platform = ["--universal"] if universal else ["--python-platform", "linux"]
-    command = ["uv", "pip", "compile", "pyproject.toml", "--extra", "dev", "--python-version", PYTHON, *platform]
+    uv = str(Path(sys.executable).with_name("uv"))
+    project = ["pyproject.toml", "--extra", "dev", "--python-version", PYTHON]
     options = ["--no-annotate", "--no-header", "--no-emit-index-url", "--no-emit-find-links", "--quiet"]
-    constraint = ["--constraint", str(LOCK)] if not universal else ["--generate-hashes"]
-    command[0] = str(Path(sys.executable).with_name("uv"))
-    return subprocess.run(
-        [*command, *options, *constraint], check=True, capture_output=True, text=True, cwd=ROOT
-    ).stdout
+    scope = ["--universal", "--generate-hashes"]
+    if not universal:
+        scope = ["--python-platform", "linux", "--constraint", str(LOCK)]
+    command = [uv, "pip", "compile", *project, *options, *scope]
+    return subprocess.run(command, check=True, capture_output=True, text=True, cwd=ROOT).stdout
 
 
 def pins(text: str) -> dict[str, str]:
@@ -36,9 +36,9 @@ def pins(text: str) -> dict[str, str]:
 
 def environment(versions: dict[str, str]) -> str:
     """Return environment.yml with the given pip versions."""
-    lines = ["name: capdec", "channels:", "  - conda-forge", "dependencies:", f"  - python={PYTHON}", "  - pip"]
-    lines += ["  - pip:", *(f"      - {name}=={version}" for name, version in sorted(versions.items()))]
-    return "\n".join([*lines, "      - -e .", ""])
+    head = ["name: capdec", "channels:", "  - conda-forge", "dependencies:", f"  - python={PYTHON}", "  - pip"]
+    pinned = [f"      - {name}=={version}" for name, version in sorted(versions.items())]
+    return "\n".join([*head, "  - pip:", *pinned, "      - -e .", ""])
 
 
 def main() -> None:

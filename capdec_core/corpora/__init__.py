@@ -1,10 +1,12 @@
 """Corpora: images with captions behind one protocol."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
+
+from capdec_core.errors import CapdecError
 
 
 @dataclass(frozen=True)
@@ -26,12 +28,23 @@ class Split:
 class Corpus(Protocol):
     """A source of images and captions in named splits.
 
-    `fingerprint` is a hash of everything that determines the corpus's bytes.
+    `fingerprint` is a hash of everything that determines the corpus's bytes. `objects_mentioned` names the
+    object nouns that a caption speaks of (None where the corpus has no object labels).
     """
 
     name: str
     fingerprint: str
+    objects_mentioned: Callable[[str], set[str]] | None
 
     def split(self, name: str) -> Split:
         """Return one split; an unknown name raises CapdecError, which lists the right ones."""
         ...
+
+
+def load_corpus(name: str, seed: int, sizes: Mapping[str, int]) -> Corpus:
+    """Return a corpus by name; an unknown name raises CapdecError, which lists the right ones."""
+    if name != "scenes":
+        raise CapdecError(f"no corpus {name!r}; the corpora are: scenes")
+    from capdec_core.corpora.scenes import Scenes
+
+    return Scenes(seed, sizes)

@@ -28,6 +28,7 @@ class Scenes:
     """
 
     name = "scenes"
+    objects_mentioned = staticmethod(objects_mentioned)
 
     def __init__(self, seed: int, sizes: Mapping[str, int]) -> None:
         for split, size in sizes.items():
