@@ -35,7 +35,7 @@ def load_candidates(path: Path) -> dict[str, list[str]]:
 def check_references(references: Mapping[str, Any], what: str = "references") -> None:
     """Raise CapdecError unless every image has a list of at least one caption, none empty."""
     single = [image for image, captions in references.items() if isinstance(captions, str)]
-    _refuse(single, what, "have a string where a list of captions is expected")
+    _refuse(single, what, "with a string where a list of captions is expected")
     _refuse_empty_captions(as_lists(references, what), what)
 
 
@@ -45,10 +45,10 @@ def as_lists(captions: Mapping[str, Any], what: str) -> dict[str, list[str]]:
         raise CapdecError(f"{what}: there is no image in it")
     lists = {image: [value] if isinstance(value, str) else value for image, value in captions.items()}
     wrong = [image for image, value in lists.items() if not _is_texts(value)]
-    _refuse(wrong, what, "have a value that is neither text nor a list of texts")
-    _refuse([image for image, value in lists.items() if not value], what, "have an empty list of captions")
+    _refuse(wrong, what, "with a value that is neither text nor a list of texts")
+    _refuse([image for image, value in lists.items() if not value], what, "with an empty list of captions")
     broken = [image for image, value in lists.items() if not all(map(_is_unicode, value))]
-    _refuse(broken, what, "have a caption that is not valid Unicode (an unpaired surrogate)")
+    _refuse(broken, what, "with a caption that is not valid Unicode (an unpaired surrogate)")
     return {image: list(value) for image, value in lists.items()}
 
 
@@ -71,7 +71,7 @@ def check_ids(references: Collection[str], given: Collection[str], what: str) ->
 
 def _refuse_empty_captions(captions: Mapping[str, Sequence[str]], what: str) -> None:
     empty = [image for image, texts in captions.items() if not all(text.strip() for text in texts)]
-    _refuse(empty, what, "have an empty caption")
+    _refuse(empty, what, "with an empty caption")
 
 
 def _refuse(images: Sequence[str], what: str, problem: str) -> None:
@@ -113,7 +113,7 @@ def _load_object(path: Path) -> dict[str, Any]:
         raise CapdecError(
             f"{path}: a JSON object (image id to captions) is expected, not {type(value).__name__}"
         )
-    _refuse(_repeated(image for image, _ in value), str(path), "occur more than once")
+    _refuse(_repeated(image for image, _ in value), str(path), "given more than once")
     return dict(value)
 
 
