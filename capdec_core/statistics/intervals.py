@@ -1,0 +1,113 @@
+"""Percentile bootstrap intervals of one system's score and of two systems' difference."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from capdec_core.statistics.resampling import Statistic, means, replicates
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A score, or a difference of scores, with its interval; all in the units of the metric.
+
+    `low` and `high` bound the percentile interval of this `level`; `standard_error` is the standard
+    deviation of the bootstrap replicates. `n_seeds` is the smaller number where two systems are compared.
+    """
+
+    value: float
+    low: float
+    high: float
+    level: float
+    standard_error: float
+    n_images: int
+    n_seeds: int
+
+    @property
+    def excludes_zero(self) -> bool:
+        """Whether 0 lies outside the interval."""
+        return self.low > 0 or self.high < 0
+
+
+def bootstrap_interval(
+    scores: np.ndarray, *, resamples: int, generator: np.random.Generator, level: float = 0.95
+) -> Estimate:
+    """Return the mean of `scores` (seeds, images) over both, with its interval.
+
+    The question it answers: between which bounds would the mean lie if this training were repeated with
+    other seeds and scored on other images of the same kind? With one seed it answers for that one trained
+    system only, on other images. With 2 or 3 seeds, where the seeds differ by more than the images' own
+    error, such an interval is somewhat too narrow. ValueError for scores that are no finite matrix.
+    """
+    statistic, images = means(scores), np.shape(scores)[1]
+    return bootstrap_statistic(
+        statistic, images=images, resamples=resamples, generator=generator, level=level
+    )
+
+
+def bootstrap_statistic(
+    statistic: Statistic, *, images: int, resamples: int, generator: np.random.Generator, level: float = 0.95
+) -> Estimate:
+    """Return the mean over seeds of a corpus metric that is not a mean over images, such as BLEU.
+
+    `statistic` maps counts (resamples, images) to scores (resamples, seeds), recomputed from sums over
+    the drawn images. The question is that of `bootstrap_interval`.
+    """
+    return estimate([statistic], [1], images, resamples, generator, level)[0]
+
+
+def paired_difference(
+    a: np.ndarray, b: np.ndarray, *, resamples: int, generator: np.random.Generator, level: float = 0.95
+) -> Estimate:
+    """Return mean(a) - mean(b), scores (seeds of a, images) and (seeds of b, images) on the same images.
+
+    The question it answers: by how much would system a beat system b if both were trained again with other
+    seeds and scored on other images, the same for both? What an image does to both systems alike cancels.
+    ValueError where the images differ in number or a score is not finite.
+    """
+    systems, images = paired_means(a, b)
+    return estimate(systems, [1, -1], images, resamples, generator, level)[0]
+
+
+def paired_statistic_difference(
+    a: Statistic,
+    b: Statistic,
+    *,
+    images: int,
+    resamples: int,
+    generator: np.random.Generator,
+    level: float = 0.95,
+) -> Estimate:
+    """Return the difference of a corpus metric such as BLEU between two systems, as `paired_difference`.
+
+    `a` and `b` map the same counts (resamples, images) to scores (resamples, seeds).
+    """
+    return estimate([a, b], [1, -1], images, resamples, generator, level)[0]
+
+
+def paired_means(a: np.ndarray, b: np.ndarray) -> tuple[list[Statistic], int]:
+    """Return the two systems' mean statistics and the number of images that they share."""
+    systems = [means(a), means(b)]
+    if np.shape(a)[1] != np.shape(b)[1]:
+        raise ValueError(f"paired scores need the same images, not {np.shape(a)[1]} and {np.shape(b)[1]}")
+    return systems, np.shape(a)[1]
+
+
+def estimate(
+    systems: list[Statistic],
+    signs: Sequence[int],
+    images: int,
+    resamples: int,
+    generator: np.random.Generator,
+    level: float,
+) -> tuple[Estimate, np.ndarray]:
+    """Return the signed sum of the systems' values with its interval, and its replicates (resamples,)."""
+    if not 0 < level < 1:
+        raise ValueError(f"level must be between 0 and 1, not {level}")
+    scores, drawn = replicates(systems, images, resamples, generator)
+    total = drawn @ np.array(signs)
+    low, high = np.quantile(total, [(1 - level) / 2, (1 + level) / 2]).tolist()
+    value = sum(sign * float(each.mean()) for sign, each in zip(signs, scores, strict=True))
+    seeds = min(len(each) for each in scores)
+    return Estimate(value, low, high, level, float(total.std()), images, seeds), total
