@@ -1,6 +1,7 @@
 """The book: run a chapter's notebook, and bind the executed chapters into an offline HTML report."""
 
 import ast
+import json
 import os
 import shutil
 import subprocess
@@ -20,6 +21,7 @@ from traitlets import default
 
 from capdec_core import paths
 from capdec_core.errors import CapdecError
+from capdec_core.files import read_json
 
 CHAPTERS = "[0-9][0-9]_*.ipynb"
 """A chapter is a notebook whose name begins with its two-digit number, its place in the book."""
@@ -98,12 +100,14 @@ def build_report(executed: Path, output: Path, notebooks: Path = paths.NOTEBOOKS
 
 
 def _read(notebook: Path) -> nbformat.NotebookNode:
+    raw = read_json(notebook)
     try:
-        return nbformat.read(notebook, as_version=4)
-    except FileNotFoundError:
-        raise CapdecError(f"no such notebook: {notebook}") from None
-    except (nbformat.reader.NotJSONError, nbformat.ValidationError, UnicodeDecodeError) as error:
+        if not isinstance(raw, dict) or raw.get("nbformat") != 4:
+            raise nbformat.ValidationError("it is not in format 4")
+        nbformat.validate(raw)
+    except nbformat.ValidationError as error:
         raise CapdecError(f"{notebook} is not a notebook: {str(error).splitlines()[0]}") from None
+    return nbformat.reads(json.dumps(raw), as_version=4)
 
 
 def _parameter_names(notebook: Path, source: nbformat.NotebookNode) -> list[str]:

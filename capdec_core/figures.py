@@ -5,7 +5,6 @@ drawn without its interval. Metric columns hold the metric's own value and come 
 `CIDEr_low`, `CIDEr_high`); charts show points, 100 times that value, as captioning papers print them.
 """
 
-import itertools
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,11 +13,11 @@ from typing import Any
 import matplotlib
 import numpy as np
 import pandas as pd
-from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullFormatter
+from scipy.optimize import isotonic_regression
 
 POINTS = 100
 INK, MUTED, GRID, PAPER = "#1f2a35", "#5b6673", "#dfe3e8", "#ffffff"
@@ -36,12 +35,12 @@ class Mark:
 
 FAMILIES: Mapping[str, Mark] = {
     "gaussian": Mark("#0072b2", "o"),
-    "uniform ball": Mark("#c27a00", "s"),
-    "student t, literal": Mark("#d1350f", "X"),
-    "student t, matched": Mark("#00936b", "^"),
-    "multivariate t": Mark("#3d9fdc", "D"),
-    "gradient": Mark("#b0529a", "P"),
-    "random direction": Mark("#76808a", "v"),
+    "uniform ball": Mark("#b87400", "s"),
+    "student t, literal": Mark("#a2471d", "X"),
+    "student t, matched": Mark("#078055", "^"),
+    "multivariate t": Mark("#549bc3", "D"),
+    "gradient": Mark("#9d3f7a", "P"),
+    "random direction": Mark("#949494", "v"),
 }
 """Families with a strength: curves. Hues near Okabe and Ito's (2008), deepened to show on white and black."""
 
@@ -57,15 +56,13 @@ CONTROLS: Mapping[str, Mark] = {
 @contextmanager
 def style() -> Iterator[None]:
     """Draw inside this context in the house style, whatever the reader's own matplotlib settings are."""
-    with plt.rc_context():
+    with matplotlib.rc_context():
         matplotlib.rcdefaults()
-        plt.rcParams.update(_STYLE)
+        matplotlib.rcParams.update(_STYLE)
         yield
 
 
 _STYLE: Any = {
-    "backend": "agg",
-    "figure.figsize": (7.6, 4.6),
     "figure.facecolor": "none",
     "savefig.facecolor": "none",
     "axes.facecolor": "none",
@@ -90,6 +87,7 @@ _STYLE: Any = {
     "lines.linewidth": 1.6,
     "lines.markersize": 6,
     "svg.fonttype": "path",
+    "svg.hashsalt": "capdec-book",
 }
 
 
@@ -108,7 +106,7 @@ def quality_against_cosine(
     """
     _check_families(table)
     with style():
-        figure, axes = plt.subplots(figsize=(7.8, 5.2))
+        figure, axes = _blank(height=5.2)
         _angle_scale(axes, table)
         for family, mark in FAMILIES.items():
             rows = table[table.family == family].sort_values("cosine")
@@ -133,7 +131,7 @@ def noise_curve(table: pd.DataFrame, law: float, metric: str = "CIDEr") -> Figur
     """
     rows = table[table.family == "gaussian"].sort_values("variance")
     with style():
-        figure, axes = plt.subplots()
+        figure, axes = _blank(height=4.6)
         axes.set_xscale("log")
         mark = FAMILIES["gaussian"]
         _curve(axes, rows, rows.variance, metric, mark, label="Gaussian")
@@ -161,7 +159,7 @@ def contrast_forest(table: pd.DataFrame, metric: str = "CIDEr", baseline: str = 
     _check_families(table)
     heights = np.arange(len(table))[::-1]
     with style():
-        figure, axes = plt.subplots(figsize=(7.6, 1.3 + 0.3 * len(table)))
+        figure, axes = _blank(height=1.3 + 0.3 * len(table))
         axes.axvline(0, color=MUTED, linewidth=1)
         for height, row in zip(heights, table.itertuples(), strict=True):
             _difference(axes, float(height), row)
@@ -172,6 +170,12 @@ def contrast_forest(table: pd.DataFrame, metric: str = "CIDEr", baseline: str = 
         axes.set(ylim=(-0.6, len(table) - 0.4))
         axes.set_xlabel(f"Difference in {metric} from {baseline} (points, 95% interval)")
     return figure
+
+
+def _blank(height: float) -> tuple[Figure, Axes]:
+    """Return a figure (sizes in inches) that no pyplot window or notebook backend knows of."""
+    figure = Figure(figsize=(7.7, height))
+    return figure, figure.add_subplot()
 
 
 def _difference(axes: Axes, height: float, row: Any) -> None:
@@ -215,13 +219,9 @@ def _control_bands(axes: Axes, table: pd.DataFrame, metric: str) -> None:
 def spread(values: list[float], gap: float) -> list[float]:
     """Return the values moved apart, as little as needed, until neighbours differ by `gap`; order is kept."""
     order = np.argsort(values, kind="stable")
-    placed = np.array(values, dtype=float)
-    for _ in range(len(values)):
-        for below, above in itertools.pairwise(order):
-            short = gap - (placed[above] - placed[below])
-            if short > 0:
-                placed[below] -= short / 2
-                placed[above] += short / 2
+    steps = gap * np.arange(len(values))
+    placed = np.empty(len(values))
+    placed[order] = isotonic_regression(np.asarray(values)[order] - steps).x + steps if values else 0
     return placed.tolist()
 
 

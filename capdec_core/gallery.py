@@ -8,19 +8,19 @@ from html import escape
 import numpy as np
 import pandas as pd
 from IPython.display import HTML, display
-from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
+from myst_nb import glue
 from PIL import Image
 
 from capdec_core import paths
-from capdec_core.figures import GRID, INK, MUTED, PAPER, POINTS
+from capdec_core.figures import GRID, INK, MUTED, PAPER, POINTS, style
 from capdec_core.files import write_atomic
 
 _DARK = {INK: "#e6e9ec", MUTED: "#a3adb8", GRID: "#343c46", PAPER: "#121212"}
 
 
 class Gallery:
-    """The figures and tables of one chapter: numbers them in order, shows them, keeps the figures on disk.
+    """The figures, tables and numbers of one chapter: counted in order, shown, the figures kept on disk.
 
     Prose refers to what is shown under the name `quality` as `[Figure 2.1](#fig-quality)` or
     `[Table 2.1](#tab-quality)`; the report's build fails on a name that does not exist.
@@ -38,7 +38,6 @@ class Gallery:
         stem = self.folder / f"{self.chapter:02d}_{name}"
         write_atomic(stem.with_suffix(".svg"), svg)
         write_atomic(stem.with_suffix(".png"), _png(figure))
-        plt.close(figure)
         light, dark = _data_uri(svg, "svg+xml"), _data_uri(_dark(svg), "svg+xml")
         body = (
             f'<img class="chart light" src="{light}" alt="{escape(alt)}" style="max-width:100%">'
@@ -55,6 +54,10 @@ class Gallery:
         body = table.to_html(index=False, border=0, classes="table", na_rep="–", escape=True)
         self._show("Table", name, caption, f'<div class="table-scroll">{body}</div>')
 
+    def number(self, name: str, value: float) -> None:
+        """Give prose a number, which it prints with ``{glue:text}`name:.1f` ``; numpy's are made Python's."""
+        glue(name, getattr(value, "item", lambda: value)(), display=False)
+
     def _show(self, kind: str, name: str, caption: str, body: str) -> None:
         names = self._names[kind]
         if name not in names:
@@ -69,7 +72,7 @@ class Gallery:
 def svg_bytes(figure: Figure) -> bytes:
     """Return the figure as SVG: the same figure gives the same bytes, its text is outlines."""
     stream = io.BytesIO()
-    with plt.rc_context({"svg.hashsalt": "capdec-book", "svg.fonttype": "path"}):
+    with style():
         figure.savefig(stream, format="svg", metadata={"Date": None, "Creator": None}, bbox_inches="tight")
     return stream.getvalue()
 
@@ -89,7 +92,6 @@ def with_intervals(table: pd.DataFrame, metrics: Sequence[str]) -> pd.DataFrame:
     return shown
 
 
-_NO_VERSION = {"Software": None}  # matplotlib's own, which would differ between machines
 _CURRENCY = {"variance": "Variance", "std": "Std. dev.", "noise_norm": "Noise norm", "cosine": "Mean cosine"}
 
 
@@ -133,7 +135,8 @@ def _image_png(image: np.ndarray) -> bytes:
 
 def _png(figure: Figure) -> bytes:
     stream = io.BytesIO()
-    figure.savefig(stream, format="png", dpi=200, facecolor=PAPER, bbox_inches="tight", metadata=_NO_VERSION)
+    with style():  # no "Software": it would hold matplotlib's version
+        figure.savefig(stream, dpi=200, facecolor=PAPER, bbox_inches="tight", metadata={"Software": None})
     return stream.getvalue()
 
 
