@@ -38,12 +38,9 @@ class Gallery:
         stem = self.folder / f"{self.chapter:02d}_{name}"
         write_atomic(stem.with_suffix(".svg"), svg)
         write_atomic(stem.with_suffix(".png"), _png(figure))
-        light, dark = _data_uri(svg, "svg+xml"), _data_uri(_dark(svg), "svg+xml")
-        body = (
-            f'<img class="chart light" src="{light}" alt="{escape(alt)}" style="max-width:100%">'
-            f'<img class="chart dark" src="{dark}" alt="{escape(alt)}" style="max-width:100%;display:none">'
-        )
-        self._show("Figure", name, caption, body)
+        light = _chart(svg, "light", alt, f"background:{PAPER}")
+        dark = _chart(_dark(svg), "dark", alt, "display:none")  # the report's style shows it on a dark page
+        self._show("Figure", name, caption, light + dark)
 
     def panel(self, html: str, name: str, caption: str) -> None:
         """Show HTML that is a figure in the reader's eyes, such as a `caption_panel`."""
@@ -131,6 +128,11 @@ def _image_png(image: np.ndarray) -> bytes:
     stream = io.BytesIO()
     Image.fromarray(image).save(stream, format="PNG")
     return stream.getvalue()
+
+
+def _chart(svg: bytes, page: str, alt: str, css: str) -> str:
+    source = _data_uri(svg, "svg+xml")
+    return f'<img class="chart {page}" src="{source}" alt="{escape(alt)}" style="max-width:100%;{css}">'
 
 
 def _png(figure: Figure) -> bytes:
