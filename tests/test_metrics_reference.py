@@ -167,6 +167,11 @@ def test_a_blocks_tokens_do_not_depend_on_the_other_blocks() -> None:
     assert together == [alone[last] for last, _ in pairs]
 
 
+@pytest.mark.parametrize("last", ["a sign no.", "etc.", "Wash.", "art.", ".", ""])
+def test_a_blocks_last_caption_is_the_reference_tools(last: str) -> None:
+    assert tokenize([["a bus", last]])[0] == _plain_tokens({"image": ["a bus", last]})["image"]
+
+
 def test_every_line_break_is_a_space() -> None:
     assert tokenize([["a\rb\x0bc\x0cd\x85e\u2028f\u2029g\r\nh\ni", "next"], [], ["last"]]) == [
         ["a b c d e f g h i", "next"],

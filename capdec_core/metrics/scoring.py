@@ -1,6 +1,7 @@
 """All metrics for many systems at once: the references' side, and each start of Java, is paid once."""
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, Self
 
@@ -124,15 +125,21 @@ def _rejoin(first: list[str], others: list[str], rows: list[list[str]]) -> list[
 
 
 def _caption_metrics(tokens: _Tokens, ids: list[str]) -> dict[str, Scores]:
+    """The n-gram metrics; METEOR's Java works beside this process's own loops."""
     first = {name: [row[0] for row in rows] for name, rows in tokens.answers.items()}
-    bleu, cider = ReferenceBleu(tokens.references), ReferenceCider(tokens.references)
-    results = {}
-    for (name, captions), of_meteor in zip(
-        first.items(), meteor(tokens.references, list(first.values())), strict=True
-    ):
-        images = {"CIDEr": cider.score(captions), "ROUGE-L": rouge_l(tokens.references, captions)}
-        results[name] = _collect(ids, bleu.score(captions), of_meteor, images)
-    return results
+    with ThreadPoolExecutor(max_workers=1) as beside:
+        of_meteor = beside.submit(meteor, tokens.references, list(first.values()))
+        bleu, cider = ReferenceBleu(tokens.references), ReferenceCider(tokens.references)
+        others = [
+            (bleu.score(captions), cider.score(captions), rouge_l(tokens.references, captions))
+            for captions in first.values()
+        ]
+    return {
+        name: _collect(ids, of_bleu, meteor_scores, {"CIDEr": of_cider, "ROUGE-L": of_rouge})
+        for name, (of_bleu, of_cider, of_rouge), meteor_scores in zip(
+            first, others, of_meteor.result(), strict=True
+        )
+    }
 
 
 def _collect(

@@ -23,7 +23,8 @@ def tokenize(blocks: Sequence[Sequence[str]]) -> list[list[str]]:
 
     Each block comes out as pycocoevalcap's tokenizer gives it alone. Blocks matter because the tokenizer
     looks past the end of a line: "no." keeps its full stop where the next caption begins with a digit.
-    A blank line after each block hides the next one, so no system's tokens depend on another system.
+    A blank line after each block hides the next one, so no system's tokens depend on another system. (Known
+    difference: pycocoevalcap splits the apostrophe from a decade, "'90", in the very last position.)
 
     Line breaks inside a caption are read as spaces (pycocoevalcap does so for "\\n" only). A caption may come
     out empty. Raises CapdecError where Java fails.
