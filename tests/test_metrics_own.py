@@ -220,3 +220,8 @@ def test_labels_of_other_images_are_refused() -> None:
             labels={"2": []},
             objects_mentioned=_objects,
         )
+
+
+def test_labels_without_a_way_to_read_captions_are_a_mistake() -> None:
+    with pytest.raises(ValueError, match="both or neither"):
+        score({"1": ["a"]}, {"m": {"1": "a"}}, split="t", decoding="d", labels={"1": []})

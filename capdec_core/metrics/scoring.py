@@ -65,8 +65,11 @@ def score(
     signature. labels (image id -> objects) with objects_mentioned: CHAIR. device: where MiniLM runs.
 
     A caption may be empty (a collapsed system scores 0). Raises CapdecError for ids that do not match, an
-    image without references, a value that is no text, or a Java that fails.
+    image without references, a value that is no text, or a Java that fails; ValueError for labels without
+    objects_mentioned or the reverse.
     """
+    if (labels is None) != (objects_mentioned is None):
+        raise ValueError("CHAIR needs labels and objects_mentioned, both or neither")
     check_references(references)
     ids = list(references)
     answers = {name: _aligned(ids, name, captions) for name, captions in systems.items()}
