@@ -47,7 +47,7 @@ lock: $(READY)  ## Resolve pyproject.toml into requirements.lock and environment
 	@$(BIN)/python scripts/make_lock.py
 
 sync: $(READY)  ## Bring each notebook and its paired script together
-	@$(BIN)/jupytext --sync notebooks/*.ipynb
+	@$(BIN)/jupytext --quiet --sync notebooks/[0-9]*.py
 
 clean:  ## Remove results and caches; the environment and committed artefacts stay
 	@rm -rf results/cells results/tables results/figures results/executed results/report results/smoke data/cache

@@ -14,6 +14,7 @@ Source = Literal["text", "image", "blank"]
 DECIDING_CODE = (
     "noise",
     "batches.py",
+    "budget.py",
     "captioner.py",
     "decoding.py",
     "language_model.py",
@@ -25,16 +26,30 @@ DECIDING_CODE = (
 )
 
 
+@functools.cache
+def code_fingerprint() -> str:
+    """Hash the syntax trees of the modules that decide a cell's captions: comments and layout do not count."""
+    paths = [path for name in DECIDING_CODE for path in _modules(PACKAGE / name)]
+    trees = {str(path.relative_to(PACKAGE)): ast.dump(ast.parse(path.read_text())) for path in paths}
+    return digest(trees)[:16]
+
+
+def _modules(path: Path) -> list[Path]:
+    return sorted(path.rglob("*.py")) if path.is_dir() else [path]
+
+
 @dataclass(frozen=True)
 class Evaluation:
     """What is decoded: a split, and the modality of the embeddings that stand at the captioner's input.
 
     `image` is the task. `text` decodes each image's first caption from its own text embedding. `blank` gives
     every image the same constant embedding: what the language model says without being told anything.
+    The first `images` of the split are captioned.
     """
 
     split: str
-    source: Source = "image"
+    source: Source
+    images: int
 
     @property
     def key(self) -> str:
@@ -68,7 +83,7 @@ class CellConfig:
     decoding: dict[str, Any]
     evaluations: tuple[Evaluation, ...]
     seed: int
-    code: str = field(default_factory=lambda: code_fingerprint())
+    code: str = field(default_factory=code_fingerprint)
 
     @property
     def id(self) -> str:
@@ -80,15 +95,3 @@ class CellConfig:
         """Return the configuration whose `dataclasses.asdict` is `table`."""
         evaluations = tuple(Evaluation(**entry) for entry in table["evaluations"])
         return cls(**{**table, "evaluations": evaluations})
-
-
-@functools.cache
-def code_fingerprint() -> str:
-    """Hash the syntax trees of the modules that decide a cell's captions: comments and layout do not count."""
-    paths = [path for name in DECIDING_CODE for path in _modules(PACKAGE / name)]
-    trees = {str(path.relative_to(PACKAGE)): ast.dump(ast.parse(path.read_text())) for path in paths}
-    return digest(trees)[:16]
-
-
-def _modules(path: Path) -> list[Path]:
-    return sorted(path.rglob("*.py")) if path.is_dir() else [path]

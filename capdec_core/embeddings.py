@@ -18,6 +18,7 @@ from capdec_core.encoders import Encoder
 from capdec_core.files import digest
 
 Modality = Literal["image", "text"]
+MODALITIES: tuple[Modality, ...] = ("image", "text")
 IMAGES_A_BLOCK = 512
 
 

@@ -61,7 +61,9 @@ def geometry(images: np.ndarray, texts: np.ndarray, owners: np.ndarray | None = 
     """
     owners = np.arange(len(texts)) if owners is None else owners
     if images.ndim != 2 or texts.ndim != 2 or images.shape[1] != texts.shape[1] or len(owners) != len(texts):
-        raise ValueError(f"images {images.shape}, texts {texts.shape}, owners {owners.shape} do not fit together")
+        raise ValueError(
+            f"images {images.shape}, texts {texts.shape}, owners {owners.shape} do not fit together"
+        )
     x, y = unit_rows(images), unit_rows(texts)
     cosines = x @ y.T
     own = np.arange(len(x))[:, None] == owners[None, :]

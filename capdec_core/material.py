@@ -11,20 +11,20 @@ from torch import Tensor
 from transformers import GPT2LMHeadModel
 
 from capdec_core.batches import PackedCaptions
+from capdec_core.budget import Budget
 from capdec_core.captioner import load_language_model, save_language_model
-from capdec_core.cell import CellConfig, Source
+from capdec_core.cell import CellConfig, Evaluation, Source
 from capdec_core.corpora import Corpus, load_corpus
-from capdec_core.embeddings import bank, unit_rows
+from capdec_core.embeddings import MODALITIES, bank, bank_path, unit_rows
 from capdec_core.encoders import Encoder, load_encoder
 from capdec_core.files import digest, read_json, write_atomic, write_json
 from capdec_core.language_model import LanguageModelConfig, build_language_model
 from capdec_core.paths import BANKS, CACHE
 from capdec_core.profiles import Profile
 from capdec_core.tokenizer import CaptionTokenizer
-from capdec_core.training import Budget, pretrain_language_model
+from capdec_core.training import pretrain_language_model
 
 PRETRAINING_SEED = 0
-EVALUATED = ("val", "test")
 
 
 @dataclass(frozen=True)
@@ -64,17 +64,19 @@ class Material:
         rows = torch.from_numpy(unit_rows(np.load(self.banks[f"train/{source}"], mmap_mode="r")))
         return rows[owners] if source == "image" else rows
 
-    def evaluation_ids(self, split: str) -> list[str]:
-        """Return the split's image ids, in the order of its embeddings."""
-        return list(read_json(self.folder / "splits.json")[split]["ids"])
+    def evaluation_ids(self, evaluation: Evaluation) -> list[str]:
+        """Return the ids of the images that are captioned."""
+        return list(read_json(self.folder / "splits.json")[evaluation.split]["ids"][: evaluation.images])
 
-    def evaluation_embeddings(self, split: str, source: Source) -> Tensor:
+    def evaluation_embeddings(self, evaluation: Evaluation) -> Tensor:
         """Return unit rows (images, d): the images', their first captions', or the blank one."""
-        first = read_json(self.folder / "splits.json")[split]["first_caption"]
-        if source == "blank":
-            return _blank(len(first), self.dim)
-        rows = torch.from_numpy(unit_rows(np.load(self.banks[f"{split}/{source}"], mmap_mode="r")))
-        return rows if source == "image" else rows[torch.tensor(first)]
+        if evaluation.source == "blank":
+            return _blank(evaluation.images, self.dim)
+        bank_rows = np.load(self.banks[f"{evaluation.split}/{evaluation.source}"], mmap_mode="r")
+        first = read_json(self.folder / "splits.json")[evaluation.split]["first_caption"][: evaluation.images]
+        return torch.from_numpy(
+            unit_rows(bank_rows[: len(first)] if evaluation.source == "image" else bank_rows[first])
+        )
 
 
 def _blank(count: int, dim: int) -> Tensor:
@@ -92,7 +94,7 @@ def prepare(profile: Profile, device: str) -> Material:
     encoder = load_encoder(profile.encoder.model, profile.encoder.pretrained, device)
     folder = CACHE / "material" / f"{profile.name}-{digest([corpus.fingerprint, encoder.fingerprint])[:16]}"
     if not (folder / "splits.json").is_file():
-        _write_captions(folder, corpus)
+        _write_captions(folder, corpus, list(profile.corpus.captioned))
     tokenizer = CaptionTokenizer.load(folder / "tokenizer.json")
     return Material(
         corpus=corpus.fingerprint,
@@ -100,7 +102,7 @@ def prepare(profile: Profile, device: str) -> Material:
         tokenizer=tokenizer.fingerprint,
         dim=encoder.dim,
         vocab_size=tokenizer.vocab_size,
-        banks=_write_banks(corpus, encoder),
+        banks=_write_banks(corpus, encoder, list(profile.corpus.captioned)),
         folder=folder,
     )
 
@@ -115,7 +117,7 @@ def corpus_of(profile: Profile) -> Corpus:
     return _corpus(profile.corpus.name, profile.corpus.seed, tuple(sorted(profile.corpus.sizes.items())))
 
 
-def _write_captions(folder: Path, corpus: Corpus) -> None:
+def _write_captions(folder: Path, corpus: Corpus, evaluated: list[str]) -> None:
     train = corpus.split("train")
     captions = [caption for group in train.captions for caption in group]
     owners = torch.tensor([index for index, group in enumerate(train.captions) for _ in group])
@@ -123,7 +125,7 @@ def _write_captions(folder: Path, corpus: Corpus) -> None:
     packed = PackedCaptions.pack(tokenizer.encode(captions))
     tokenizer.save(folder / "tokenizer.json")
     write_atomic(folder / "captions.safetensors", save({**vars(packed), "owners": owners}))
-    write_json(folder / "splits.json", {name: _split_table(corpus, name) for name in EVALUATED})
+    write_json(folder / "splits.json", {name: _split_table(corpus, name) for name in evaluated})
 
 
 def _split_table(corpus: Corpus, name: str) -> dict[str, list]:
@@ -132,12 +134,13 @@ def _split_table(corpus: Corpus, name: str) -> dict[str, list]:
     return {"ids": split.ids, "first_caption": (counts.cumsum() - counts).tolist()}
 
 
-def _write_banks(corpus: Corpus, encoder: Encoder) -> dict[str, str]:
-    wanted = [(split, modality) for split in ("train", *EVALUATED) for modality in ("text", "image")]
-    return {
-        f"{split}/{modality}": str(bank(BANKS, corpus, encoder, split, modality).filename)  # type: ignore[attr-defined]
-        for split, modality in wanted
-    }
+def _write_banks(corpus: Corpus, encoder: Encoder, evaluated: list[str]) -> dict[str, str]:
+    found = {}
+    for split in ("train", *evaluated):
+        for modality in MODALITIES:
+            bank(BANKS, corpus, encoder, split, modality)
+            found[f"{split}/{modality}"] = str(bank_path(BANKS, corpus, encoder, split, modality))
+    return found
 
 
 def language_model_path(cell: CellConfig) -> Path:

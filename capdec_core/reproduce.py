@@ -32,7 +32,9 @@ class Book:
     def compute(self, names: list[str]) -> None:
         """Compute the cells of studies that are missing, all side by side."""
         runner = Runner(self.profile, CellStore(paths.CELLS), self.device)
-        runner.compute([cell for name in names for cell in study_named(name).cells(self.profile, runner.material)])
+        runner.compute(
+            [cell for name in names for cell in study_named(name).cells(self.profile, runner.material)]
+        )
 
     def execute(self, name: str) -> Path:
         """Run one study's notebook and return the executed copy."""

@@ -12,7 +12,7 @@ import torch
 from tqdm import tqdm
 
 from capdec_core.cell import CellConfig
-from capdec_core.corpora import Corpus
+from capdec_core.corpora import Corpus, Split
 from capdec_core.errors import CapdecError
 from capdec_core.java import check_java
 from capdec_core.material import Material, corpus_of, prepare, pretrained_language_model
@@ -27,10 +27,14 @@ def check_device(device: str) -> None:
     if device != "cpu" and device.split(":")[0] != "cuda":
         raise CapdecError(f"no device {device!r}; DEVICE is one of: cpu, cuda, cuda:0, cuda:1, …")
     if device != "cpu" and not torch.cuda.is_available():
-        raise CapdecError(f"device {device!r}: torch {torch.__version__} sees no CUDA GPU here; use DEVICE=cpu")
+        raise CapdecError(
+            f"device {device!r}: torch {torch.__version__} sees no CUDA GPU here; use DEVICE=cpu"
+        )
     number = device.partition(":")[2]
     if number and not (number.isdigit() and int(number) < torch.cuda.device_count()):
-        raise CapdecError(f"device {device!r}: this machine has cuda:0 to cuda:{torch.cuda.device_count() - 1}")
+        raise CapdecError(
+            f"device {device!r}: this machine has cuda:0 to cuda:{torch.cuda.device_count() - 1}"
+        )
 
 
 class Runner:
@@ -60,7 +64,9 @@ class Runner:
             pretrained_language_model(cell, self.material, self.device)
         failures = self._train_here(cells) if self.device != "cpu" else self._train_in_processes(cells)
         if failures:
-            lines = "\n".join(f"  {cell.id} {cell.noise} seed {cell.seed}: {error!r}" for cell, error in failures)
+            lines = "\n".join(
+                f"  {cell.id} {cell.noise} seed {cell.seed}: {error!r}" for cell, error in failures
+            )
             raise CapdecError(f"{len(failures)} of {len(cells)} cells failed:\n{lines}")
 
     def _train_here(self, cells: Sequence[CellConfig]) -> list[tuple[CellConfig, BaseException]]:
@@ -108,19 +114,33 @@ class Runner:
 
 
 def score_split(
-    corpus: Corpus, name: str, systems: dict[str, dict[str, list[str]]], decoding: DecodingSettings, device: str
+    corpus: Corpus,
+    name: str,
+    systems: dict[str, dict[str, list[str]]],
+    decoding: DecodingSettings,
+    device: str,
 ) -> dict[str, Scores]:
     """Score systems' captions of one split of a corpus against its references."""
     split = corpus.split(name)
+    captioned = set(next(iter(systems.values())))
+    references = {
+        i: captions for i, captions in zip(split.ids, split.captions, strict=True) if i in captioned
+    }
     return score(
-        dict(zip(split.ids, split.captions, strict=True)),
+        references,
         systems,
         split=f"{corpus.name}/{name}",
         decoding=f"beam {decoding.beams}, at most {decoding.max_tokens} tokens",
-        labels=None if split.labels is None else dict(zip(split.ids, split.labels, strict=True)),
+        labels=_labels(split, captioned),
         objects_mentioned=corpus.objects_mentioned,
         device=device,
     )
+
+
+def _labels(split: Split, images: set[str]) -> dict[str, list[str]] | None:
+    if split.labels is None:
+        return None
+    return {image: nouns for image, nouns in zip(split.ids, split.labels, strict=True) if image in images}
 
 
 def _costliest_first(cell: CellConfig) -> tuple[bool, str]:

@@ -1,10 +1,10 @@
 """The cell store: a folder a cell, named by its content, whole or not there.
 
-    cells/<id>/cell.json            the configuration
-               captioner.safetensors the trained captioner
-               record.json          losses, measured cosine, cost, versions
-               captions.json        {evaluation: {image id: caption}}
-               scores.json          {evaluation: corpus and per-image scores with their signature}
+cells/<id>/cell.json            the configuration
+           captioner.safetensors the trained captioner
+           record.json          losses, measured cosine, cost, versions
+           captions.json        {evaluation: {image id: caption}}
+           scores.json          {evaluation: corpus and per-image scores with their signature}
 """
 
 import shutil

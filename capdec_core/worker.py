@@ -9,16 +9,17 @@ from typing import Any
 
 import torch
 
+from capdec_core.budget import Budget
 from capdec_core.captioner import Captioner, CaptionerConfig
 from capdec_core.cell import CellConfig, Evaluation
-from capdec_core.decoding import beam
+from capdec_core.decoding import beam_candidates
 from capdec_core.files import write_json
 from capdec_core.language_model import LanguageModelConfig
 from capdec_core.mapper import MapperConfig
 from capdec_core.material import Material, pretrained_language_model
 from capdec_core.noise import perturbation_from_dict
 from capdec_core.store import CAPTIONER, CellStore
-from capdec_core.training import Budget, train
+from capdec_core.training import train
 
 VERSIONED = ("capdec_core", "torch", "transformers", "tokenizers", "open_clip_torch", "numpy")
 
@@ -66,10 +67,12 @@ def decode(
 ) -> dict[str, list[str]]:
     """Return {image id: the beam's captions, the best first} of one evaluation."""
     tokenizer = material.load_tokenizer()
-    embeddings = material.evaluation_embeddings(evaluation.split, evaluation.source).to(captioner_device(captioner))
-    found = beam(captioner, embeddings, eos_id=tokenizer.eos_id, **cell.decoding)
-    ids = material.evaluation_ids(evaluation.split)
-    return {key: [tokenizer.decode(tokens) for tokens in beams] for key, beams in zip(ids, found, strict=True)}
+    embeddings = material.evaluation_embeddings(evaluation).to(captioner_device(captioner))
+    found = beam_candidates(captioner, embeddings, eos_id=tokenizer.eos_id, **cell.decoding)
+    ids = material.evaluation_ids(evaluation)
+    return {
+        key: [tokenizer.decode(tokens) for tokens in beams] for key, beams in zip(ids, found, strict=True)
+    }
 
 
 def captioner_device(captioner: Captioner) -> torch.device:
@@ -83,8 +86,11 @@ def record(captioner: Captioner, facts: dict[str, Any], device: str) -> dict[str
     return facts | {
         "parameters": sum(p.numel() for p in parameters),
         "trainable_parameters": sum(p.numel() for p in parameters if p.requires_grad),
-        "versions": {name: importlib.metadata.version(name) for name in VERSIONED} | {"python": platform.python_version()},
-        "device": torch.cuda.get_device_name(device) if device.startswith("cuda") else platform.processor() or "cpu",
+        "versions": {name: importlib.metadata.version(name) for name in VERSIONED}
+        | {"python": platform.python_version()},
+        "device": torch.cuda.get_device_name(device)
+        if device.startswith("cuda")
+        else platform.processor() or "cpu",
         "threads": torch.get_num_threads(),
     }
 

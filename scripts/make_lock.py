@@ -12,14 +12,14 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 LOCK = ROOT / "requirements.lock"
 ENVIRONMENT = ROOT / "environment.yml"
-PYTHON = "3.11"
+OLDEST, CONDA = "3.11", "3.11.9"  # the oldest Python that the lock serves; the one that environment.yml is for
 ENTRY = re.compile(r"^([A-Za-z0-9_.-]+)(?:\[[^\]]*\])?==(\S+?)(?:\s*;\s*(.*?))?\s*\\?$")
 
 
 def resolve(universal: bool) -> str:
     """Return uv's resolution of the project and its `dev` extra, for Python 3.11 and later on Linux."""
     uv = str(Path(sys.executable).with_name("uv"))
-    project = ["pyproject.toml", "--extra", "dev", "--python-version", PYTHON]
+    project = ["pyproject.toml", "--extra", "dev", "--python-version", OLDEST if universal else CONDA]
     options = ["--no-annotate", "--no-header", "--no-emit-index-url", "--no-emit-find-links", "--quiet"]
     scope = ["--universal", "--generate-hashes"]
     if not universal:
@@ -36,7 +36,7 @@ def pins(text: str) -> dict[str, str]:
 
 def environment(versions: dict[str, str]) -> str:
     """Return environment.yml with the given pip versions."""
-    head = ["name: capdec", "channels:", "  - conda-forge", "dependencies:", f"  - python={PYTHON}", "  - pip"]
+    head = ["name: capdec", "channels:", "  - conda-forge", "dependencies:", "  - python=3.11", "  - pip"]
     pinned = [f"      - {name}=={version}" for name, version in sorted(versions.items())]
     return "\n".join([*head, "  - pip:", *pinned, "      - -e .", ""])
 

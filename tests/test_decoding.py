@@ -6,7 +6,7 @@ from tiny import EOS, VOCABULARY, padded, tiny_config, trained_captioner, unit_r
 from transformers import TemperatureLogitsWarper, TopKLogitsWarper, TopPLogitsWarper
 
 from capdec_core.captioner import Captioner
-from capdec_core.decoding import beam, greedy, sample, truncated
+from capdec_core.decoding import beam, beam_candidates, greedy, sample, truncated
 from capdec_core.errors import CapdecError
 
 LONGEST = 15
@@ -62,6 +62,16 @@ def test_beam_search_is_generates(captioner, beams):
     told = beam(captioner, rows, beams=beams, eos_id=EOS, max_tokens=LONGEST)
     assert told == generated(captioner, rows, num_beams=beams, length_penalty=1.0, early_stopping=False)
     assert len({len(caption) for caption in told}) > 1
+
+
+@torch.inference_mode()
+def test_beam_candidates_are_generates_sequences(captioner):
+    rows = unit_rows(100, seed=10)
+    told = beam_candidates(captioner, rows, beams=5, eos_id=EOS, max_tokens=LONGEST)
+    expected = generated(
+        captioner, rows, num_beams=5, num_return_sequences=5, length_penalty=1.0, early_stopping=False
+    )
+    assert [caption for captions in told for caption in captions] == expected
 
 
 def mean_log_probability(captioner: Captioner, rows: torch.Tensor, captions: list[list[int]]) -> float:

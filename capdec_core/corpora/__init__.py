@@ -34,7 +34,11 @@ class Corpus(Protocol):
 
     name: str
     fingerprint: str
-    objects_mentioned: Callable[[str], set[str]] | None
+
+    @property
+    def objects_mentioned(self) -> Callable[[str], set[str]] | None:
+        """The function from a caption to the object nouns that it speaks of."""
+        ...
 
     def split(self, name: str) -> Split:
         """Return one split; an unknown name raises CapdecError, which lists the right ones."""

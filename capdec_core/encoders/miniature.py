@@ -23,7 +23,12 @@ from capdec_core.encoders.config import MiniatureConfig
 from capdec_core.encoders.open_clip import normalise
 from capdec_core.files import write_atomic, write_json
 
-PREPROCESS = {"mean": [0.5, 0.5, 0.5], "std": [0.25, 0.25, 0.25], "interpolation": "bicubic", "resize_mode": "shortest"}
+PREPROCESS = {
+    "mean": [0.5, 0.5, 0.5],
+    "std": [0.25, 0.25, 0.25],
+    "interpolation": "bicubic",
+    "resize_mode": "shortest",
+}
 PAD, START, END, UNKNOWN = "<pad>", "<start>", "<end>", "<unk>"
 
 
@@ -68,7 +73,9 @@ def build(config: MiniatureConfig, tokenizer: PreTrainedTokenizerFast) -> CLIP:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
         model = CLIP(
-            config.embed_dim, CLIPVisionCfg(**settings["vision_cfg"]), CLIPTextCfg(**settings["text_cfg"]),
+            config.embed_dim,
+            CLIPVisionCfg(**settings["vision_cfg"]),
+            CLIPTextCfg(**settings["text_cfg"]),
             init_logit_scale=float(np.log(config.scale)),
         )
         separate_cones(model, config.cone)
@@ -77,19 +84,22 @@ def build(config: MiniatureConfig, tokenizer: PreTrainedTokenizerFast) -> CLIP:
 
 
 def separate_cones(model: CLIP, strength: float) -> None:
-    """Give each modality's projection its own random constant offset.
+    """Give the two modalities' projections opposite constant offsets of one random direction.
 
     Args:
         model: a CLIP whose image tower is a ModifiedResNet and whose text projection has a bias.
         strength: norm of the offset relative to sqrt(d), the norm of an initial text embedding.
     """
-    for bias in (model.visual.attnpool.c_proj.bias, model.text_projection.bias):
-        torch.nn.init.normal_(bias, std=strength)
+    image, text = model.visual.attnpool.c_proj.bias, model.text_projection.bias
+    torch.nn.init.normal_(image, std=strength)
+    with torch.no_grad():
+        text.copy_(-image)
 
 
 def parameter_groups(model: CLIP, weight_decay: float) -> list[dict[str, Any]]:
     """Return AdamW's groups: no decay for gains, biases and positions, as open_clip trains."""
-    decayed, plain = [], []
+    decayed: list[torch.nn.Parameter] = []
+    plain: list[torch.nn.Parameter] = []
     for name, parameter in model.named_parameters():
         if parameter.requires_grad:
             (plain if parameter.ndim < 2 or "positional" in name else decayed).append(parameter)
@@ -110,12 +120,18 @@ def train(
         captions: the n images' captions; each epoch shows one of them, drawn at random.
         report: called with a line of progress an epoch.
     """
-    tokenizer = make_tokenizer([caption for group in captions for caption in group], config.text["context_length"])
+    tokenizer = make_tokenizer(
+        [caption for group in captions for caption in group], config.text["context_length"]
+    )
     model = build(config, tokenizer).to(memory_format=torch.channels_last)
     tokens = _token_table(tokenizer, captions, config.text["context_length"])
     steps = config.epochs * (len(images) // config.batch_size)
-    optimiser = torch.optim.AdamW(parameter_groups(model, config.weight_decay), lr=config.learning_rate, fused=True)
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: _rate(step, config.warmup_steps, steps))
+    optimiser = torch.optim.AdamW(
+        parameter_groups(model, config.weight_decay), lr=config.learning_rate, fused=True
+    )
+    schedule = torch.optim.lr_scheduler.LambdaLR(
+        optimiser, lambda step: _rate(step, config.warmup_steps, steps)
+    )
     generator = torch.Generator().manual_seed(config.seed)
     started = time.perf_counter()
     for epoch in range(config.epochs):
@@ -127,7 +143,9 @@ def train(
 def _token_table(tokenizer: PreTrainedTokenizerFast, captions: list[list[str]], length: int) -> torch.Tensor:
     """Return the token ids (images, captions an image, context length)."""
     flat = [caption for group in captions for caption in group]
-    ids = tokenizer(flat, padding="max_length", truncation=True, max_length=length, return_tensors="pt").input_ids
+    ids = tokenizer(
+        flat, padding="max_length", truncation=True, max_length=length, return_tensors="pt"
+    ).input_ids
     return ids.view(len(captions), -1, length)
 
 
@@ -151,7 +169,9 @@ def _epoch(
     order = torch.randperm(len(images), generator=generator)
     for batch in order[: len(images) // batch_size * batch_size].split(batch_size):
         choice = torch.randint(tokens.shape[1], (batch_size,), generator=generator)
-        pixels = normalise(torch.from_numpy(images[batch.numpy()]), PREPROCESS).contiguous(memory_format=torch.channels_last)
+        pixels = normalise(torch.from_numpy(images[batch.numpy()]), PREPROCESS).contiguous(
+            memory_format=torch.channels_last
+        )
         image = model.encode_image(pixels, normalize=True)
         text = model.encode_text(tokens[batch, choice], normalize=True)
         loss = criterion(image, text, model.logit_scale.exp())
@@ -164,10 +184,15 @@ def _epoch(
     return float(torch.stack(losses).mean())
 
 
-def save_miniature(model: CLIP, tokenizer: PreTrainedTokenizerFast, config: MiniatureConfig, folder: Path) -> None:
-    """Write the folder that `open_clip.create_model("local-dir:FOLDER")` reads: configuration, weights, tokenizer."""
+def save_miniature(
+    model: CLIP, tokenizer: PreTrainedTokenizerFast, config: MiniatureConfig, folder: Path
+) -> None:
+    """Write the folder that `open_clip.create_model("local-dir:FOLDER")` reads: configuration, weights, tokenizer.
+
+    Weights are stored in half precision; they are computed with in single precision.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    tensors = {key: value.contiguous() for key, value in model.state_dict().items()}
+    tensors = {key: _half(value).contiguous() for key, value in model.state_dict().items()}
     write_atomic(folder / "open_clip_model.safetensors", save(tensors, {"format": "pt"}))
     write_json(
         folder / "open_clip_config.json",
@@ -175,3 +200,7 @@ def save_miniature(model: CLIP, tokenizer: PreTrainedTokenizerFast, config: Mini
     )
     tokenizer.save_pretrained(folder)
     write_json(folder / "training.json", asdict(config))
+
+
+def _half(tensor: torch.Tensor) -> torch.Tensor:
+    return tensor.half() if tensor.is_floating_point() else tensor

@@ -1,6 +1,7 @@
 """Any open_clip model as an encoder: by name and tag, by weights file, or from a local folder."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import open_clip
@@ -24,8 +25,12 @@ class OpenClipEncoder:
         CapdecError: the model or its weights cannot be loaded; the message carries open_clip's reason.
     """
 
-    def __init__(self, model: str, pretrained: str | None = None, device: str = "cpu", name: str | None = None):
+    def __init__(
+        self, model: str, pretrained: str | None = None, device: str = "cpu", name: str | None = None
+    ):
         self.device = torch.device(device)
+        self.model: Any
+        self.transform: Any
         self.model, self.transform = _load(model, pretrained, self.device)
         self.tokenizer = open_clip.get_tokenizer(model)
         self.name = name or (f"{model} ({pretrained})" if pretrained else model)
@@ -84,13 +89,17 @@ def _require_weights(model: str, pretrained: str | None) -> None:
                 "(the miniature's are made by `make miniature`)"
             )
     elif not pretrained and not model.startswith("hf-hub:"):
-        raise CapdecError(f"{model}: say which weights (a pretrained tag or a file); random ones are not used")
+        raise CapdecError(
+            f"{model}: say which weights (a pretrained tag or a file); random ones are not used"
+        )
 
 
 def _fingerprint(model: str, pretrained: str | None, network: torch.nn.Module) -> str:
     """Hash what decides the embeddings: the weights file where it is local, the weights themselves otherwise."""
     if model.startswith("local-dir:"):
         folder = Path(model.removeprefix("local-dir:"))
-        return digest({path.name: file_digest(path) for path in sorted(folder.iterdir()) if path.suffix != ".md"})[:16]
+        return digest(
+            {path.name: file_digest(path) for path in sorted(folder.iterdir()) if path.suffix != ".md"}
+        )[:16]
     sums = {key: float(value.double().sum()) for key, value in sorted(network.state_dict().items())}
     return digest({"model": model, "pretrained": pretrained and Path(pretrained).name, "sums": sums})[:16]

@@ -19,11 +19,12 @@ from capdec_core.paths import PROFILES
 
 @dataclass(frozen=True)
 class CorpusSettings:
-    """Which corpus, its seed and its split sizes in images."""
+    """Which corpus, its seed, its split sizes in images, and how many images of each split are captioned."""
 
     name: str
     seed: int
     sizes: dict[str, int]
+    captioned: dict[str, int]
 
 
 @dataclass(frozen=True)
@@ -93,10 +94,11 @@ class NoiseTypesSettings:
 
 @dataclass(frozen=True)
 class Profile:
-    """One scale of the book."""
+    """One scale of the book; `seeds` is how many trainings a headline condition has."""
 
     name: str
     title: str
+    seeds: int
     corpus: CorpusSettings
     encoder: EncoderSettings
     mapper: MapperSettings

@@ -5,11 +5,8 @@ from dataclasses import asdict, dataclass, field
 
 from capdec_core.cell import CellConfig, Evaluation, Source
 from capdec_core.material import Material, captioner_settings
-from capdec_core.noise import NoNoise, Perturbation
+from capdec_core.noise import Gaussian, NoNoise, Perturbation
 from capdec_core.profiles import Profile
-
-TEXT_CONDITIONS_EVALUATE = (Evaluation("val"), Evaluation("test"), Evaluation("test", "text"))
-BLANK_CONDITIONS_EVALUATE = (Evaluation("val", "blank"), Evaluation("test", "blank"))
 
 
 @dataclass(frozen=True)
@@ -36,13 +33,17 @@ class Condition:
 
     def evaluation(self, split: str) -> str:
         """Return the key of this condition's captions of a split in its cells' files."""
-        return Evaluation(split, self.evaluate).key
+        return f"{split}/{self.evaluate}"
 
 
 def cells_of(condition: Condition, profile: Profile, material: Material) -> list[CellConfig]:
     """Return the condition's cells, one a seed. Conditions that differ in `evaluate` alone share theirs."""
     mapper, language_model = captioner_settings(profile, material)
-    evaluations = BLANK_CONDITIONS_EVALUATE if condition.train_on == "blank" else TEXT_CONDITIONS_EVALUATE
+    evaluations = tuple(
+        Evaluation(split, source, images)
+        for split, images in profile.corpus.captioned.items()
+        for source in _sources(condition)
+    )
     return [
         CellConfig(
             corpus=material.corpus,
@@ -60,6 +61,15 @@ def cells_of(condition: Condition, profile: Profile, material: Material) -> list
         )
         for seed in range(condition.seeds)
     ]
+
+
+def _sources(condition: Condition) -> tuple[Source, ...]:
+    """Say what is decoded: images, and for the Gaussian curve and its start what is left of text to text."""
+    if condition.train_on == "blank":
+        return ("blank",)
+    if condition.train_on == "text" and isinstance(condition.noise, NoNoise | Gaussian):
+        return ("image", "text")
+    return ("image",)
 
 
 def all_cells(conditions: Sequence[Condition], profile: Profile, material: Material) -> list[CellConfig]:

@@ -1,10 +1,20 @@
-"""Chapter 2, noise types (Study A): which perturbation of the caption embedding lets a text-trained decoder read images?
+"""Chapter 2, noise types (Study A): which noise on a caption's embedding lets a text-trained decoder read images?
 
-The grid holds every family of Study A in the literal form and at matched strength, and the controls without which
-neither can be judged. Sources: Nukrai et al. 2022 (Gaussian, variance .016); Study A (Student t, normalised
-gradient); Miyato et al. 2017 (the gradient as an adversarial direction).
+The grid holds every family of Study A as it was written and at matched strength, and the controls without
+which neither can be judged. Sources: Nukrai et al. 2022 (Gaussian, variance .016); Study A (Student t,
+normalised gradient); Miyato et al. 2017 (the gradient as an adversarial direction).
 """
 
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import pandas as pd
+
+from capdec_core import paths
+from capdec_core.cell import CellConfig
+from capdec_core.gap import Geometry, of_profile
+from capdec_core.material import Material, corpus_of
 from capdec_core.noise import (
     Gaussian,
     MultivariateT,
@@ -14,68 +24,154 @@ from capdec_core.noise import (
     StudentT,
     UniformBall,
 )
-from capdec_core.profiles import NoiseTypesSettings, Profile
-from capdec_core.studies.conditions import Condition
+from capdec_core.profiles import NoiseTypesSettings, Profile, load_profile
+from capdec_core.runner import Runner
+from capdec_core.store import CellStore
+from capdec_core.studies.claims import Claim, Contrast, contrasts
+from capdec_core.studies.conditions import Condition, all_cells, cells_of
+from capdec_core.studies.noise_types_claims import claims, named, pairs
+from capdec_core.studies.results import Results
 
-NONE, SUPERVISED = "none", "trained on images"
-BASELINE_VARIANCE = 0.05
-"""Variance of the pre-trained CapDec that Study A compares with ("N(0, 0.05)")."""
+EXAMPLES = 12
 
 
 def conditions(profile: Profile, seeds: int) -> list[Condition]:
-    """Return the chapter's grid; `seeds` training seeds for the headline conditions, one for the others."""
+    """Return the chapter's grid; `seeds` trainings for the headline conditions, one for the others."""
     grid = profile.noise_types
+    balls = [
+        Condition("uniform ball", f"Uniform ball, radius {r:g}", UniformBall(r), r) for r in grid.ball_radii
+    ]
     return [
         *_controls(seeds),
         *_gaussian(grid, seeds),
-        *(Condition("uniform ball", f"Uniform ball, radius {r:g}", UniformBall(r), r) for r in grid.ball_radii),
+        *balls,
         *_student(grid, seeds),
         *_directions(grid, seeds),
     ]
 
 
+def cells(profile: Profile, material: Material) -> list[CellConfig]:
+    """Return the chapter's cells, each once."""
+    return all_cells(conditions(profile, profile.seeds), profile, material)
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Test images with a reference caption and several systems' captions, for a panel."""
+
+    images: np.ndarray
+    references: list[str]
+    systems: dict[str, list[str]]
+
+
+@dataclass(frozen=True)
+class NoiseTypes:
+    """The chapter's results: everything that the notebook shows."""
+
+    profile: Profile
+    results: Results
+    geometry: Geometry
+
+    @cached_property
+    def table(self) -> pd.DataFrame:
+        """One row a condition."""
+        return self.results.table()
+
+    @cached_property
+    def contrasts(self) -> list[Contrast]:
+        """The chapter's family of contrasts, corrected together."""
+        return contrasts(self.results, pairs(self.results, self.profile.noise_types))
+
+    @cached_property
+    def claims(self) -> list[Claim]:
+        """Study A's claims with their verdicts."""
+        return claims(self.contrasts)
+
+    def named(self, family: str, parameter: float | None = None) -> Condition:
+        """Return the condition of a family with this parameter (the first, where None)."""
+        return named(self.results, family, parameter)
+
+    def examples(self, count: int = EXAMPLES) -> Examples:
+        """Return test images spread evenly over the split, with the captions of headline conditions."""
+        split = corpus_of(self.profile).split("test")
+        shown = [c for c in self.results.cells if c.seeds > 1 or c.family == "language model alone"]
+        captions = {c.label: self.results.captions(c) for c in shown}
+        indices = np.linspace(0, len(next(iter(captions.values()))) - 1, count).round().astype(int).tolist()
+        systems = {label: [found[split.ids[i]] for i in indices] for label, found in captions.items()}
+        return Examples(split.render(indices), [split.captions[i][0] for i in indices], systems)
+
+
+def run(profile_name: str, device: str = "cpu", seeds: int | None = None) -> NoiseTypes:
+    """Return the chapter's results; cells that the store lacks are computed first.
+
+    `seeds` (the profile's, where None) is the number of trainings of each headline condition.
+    """
+    profile = load_profile(profile_name)
+    store = CellStore(paths.CELLS)
+    runner = Runner(profile, store, device)
+    grid = conditions(profile, seeds or profile.seeds)
+    runner.compute(all_cells(grid, profile, runner.material))
+    found = {condition: cells_of(condition, profile, runner.material) for condition in grid}
+    results = Results(found, store, profile.statistics, runner.material.dim)
+    return NoiseTypes(profile, results, of_profile(profile_name, device))
+
+
 def _controls(seeds: int) -> list[Condition]:
     return [
-        Condition(NONE, "No noise", seeds=seeds),
+        Condition("none", "No noise", seeds=seeds),
         Condition("shuffled", "Shuffled embeddings", Shuffled()),
         Condition("language model alone", "Language model alone", train_on="blank", evaluate="blank"),
         Condition("text to text", "Text to text, no noise", evaluate="text", seeds=seeds),
-        Condition(SUPERVISED, "Trained on images (ClipCap)", train_on="image", seeds=seeds),
+        Condition("trained on images", "Trained on images (ClipCap)", train_on="image", seeds=seeds),
     ]
 
 
 def _gaussian(grid: NoiseTypesSettings, seeds: int) -> list[Condition]:
     return [
-        Condition("gaussian", f"Gaussian, variance {v:g}", Gaussian(v), v, seeds=_seeds(v in grid.headline_variances, seeds))
+        Condition(
+            "gaussian",
+            f"Gaussian, variance {v:g}",
+            Gaussian(v),
+            v,
+            seeds=_seeds(v in grid.headline_variances, seeds),
+        )
         for v in grid.gaussian_variances
     ]
 
 
 def _student(grid: NoiseTypesSettings, seeds: int) -> list[Condition]:
     """Student t in three forms: as the study wrote it, per coordinate at a matched variance, multivariate."""
-    variance, found = grid.matched_variance, []
-    for df in grid.student_dfs:
-        n = _seeds(df == grid.headline_df, seeds)
-        matched = f"variance {variance:g}"
-        found += [
-            Condition("student t, literal", f"Student t, df {df}, as written", StudentT(df), df, seeds=n),
-            Condition("student t, matched", f"Student t, df {df}, {matched}", StudentT(df, variance), df, seeds=n),
-            Condition("multivariate t", f"Multivariate t, df {df}, {matched}", MultivariateT(df, variance), df, seeds=n),
-        ]
-    return sorted(found, key=lambda c: c.family)
+    variance = grid.matched_variance
+    forms = {
+        "student t, literal": ("Student t, df {}, as written", StudentT),
+        "student t, matched": (
+            f"Student t, df {{}}, variance {variance:g}",
+            lambda df: StudentT(df, variance),
+        ),
+        "multivariate t": (
+            f"Multivariate t, df {{}}, variance {variance:g}",
+            lambda df: MultivariateT(df, variance),
+        ),
+    }
+    return [
+        Condition(family, label.format(df), make(df), df, seeds=_seeds(df == grid.headline_df, seeds))
+        for family, (label, make) in forms.items()
+        for df in grid.student_dfs
+    ]
 
 
 def _directions(grid: NoiseTypesSettings, seeds: int) -> list[Condition]:
     """The gradient with both signs, and a random direction of the same norm as its control."""
-    found = []
-    for epsilon in grid.gradient_epsilons:
-        n = _seeds(epsilon == grid.headline_epsilon, seeds)
-        found += [
-            Condition("gradient", f"Gradient, ε {epsilon:g}", NormalisedGradient(epsilon), epsilon, seeds=n),
-            Condition("gradient, descending", f"Gradient, ε −{epsilon:g}", NormalisedGradient(epsilon, -1), epsilon),
-            Condition("random direction", f"Random direction, ε {epsilon:g}", RandomDirection(epsilon), epsilon, seeds=n),
-        ]
-    return sorted(found, key=lambda c: c.family)
+    forms = {
+        "gradient": ("Gradient, ε {:g}", NormalisedGradient),
+        "gradient, descending": ("Gradient, ε −{:g}", lambda epsilon: NormalisedGradient(epsilon, -1)),
+        "random direction": ("Random direction, ε {:g}", RandomDirection),
+    }
+    return [
+        Condition(family, label.format(e), make(e), e, seeds=_seeds(e == grid.headline_epsilon, seeds))
+        for family, (label, make) in forms.items()
+        for e in grid.gradient_epsilons
+    ]
 
 
 def _seeds(headline: bool, seeds: int) -> int:

@@ -1,0 +1,47 @@
+"""Make the shipped miniature: train it, write it, measure it, and put the measures into its model card."""
+
+import os
+import platform
+import re
+import time
+
+import torch
+
+from capdec_core.corpora import load_corpus
+from capdec_core.encoders.miniature import save_miniature, train
+from capdec_core.errors import CapdecError
+from capdec_core.files import write_atomic
+from capdec_core.gap import as_table, of_profile
+from capdec_core.paths import MINIATURE
+from capdec_core.profiles import load_profile
+
+MEASURED = re.compile(r"(<!-- measured: begin -->\n).*?(<!-- measured: end -->)", flags=re.DOTALL)
+
+
+def make_miniature(profile_name: str) -> str:
+    """Train the profile's miniature on its pre-training split and return what `capdec gap` says of it.
+
+    Raises:
+        CapdecError: the profile has no `[miniature]` table, or the card has no place for the measures.
+    """
+    profile = load_profile(profile_name)
+    if profile.miniature is None:
+        raise CapdecError(f"profile {profile_name} has no [miniature] table: its encoder is not made here")
+    card = MINIATURE / "README.md"
+    if not card.is_file() or not MEASURED.search(card.read_text()):
+        raise CapdecError(f"{card} lacks the lines <!-- measured: begin --> and <!-- measured: end -->")
+    split = load_corpus(profile.corpus.name, profile.corpus.seed, profile.corpus.sizes).split("pretrain")
+    started = time.perf_counter()
+    print(f"rendering {len(split.ids)} scenes", flush=True)
+    images = split.render(range(len(split.ids)))
+    model, tokenizer = train(profile.miniature, images, split.captions)
+    save_miniature(model, tokenizer, profile.miniature, MINIATURE)
+    minutes = (time.perf_counter() - started) / 60
+    measured = as_table(of_profile(profile_name, "cpu"))
+    machine = f"{os.cpu_count()} cores ({platform.machine()}), torch {torch.__version__}"
+    parameters = sum(parameter.numel() for parameter in model.parameters())
+    facts = (
+        f"```\n{measured}\n```\n\n{parameters:,} parameters, trained in {minutes:.1f} minutes on {machine}.\n"
+    )
+    write_atomic(card, MEASURED.sub(lambda found: f"{found[1]}{facts}{found[2]}", card.read_text()))
+    return measured

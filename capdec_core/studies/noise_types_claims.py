@@ -1,0 +1,97 @@
+"""Study A's claims on noise types: the contrasts that decide them, fixed before looking, and the verdicts."""
+
+from collections.abc import Mapping
+
+from capdec_core.profiles import NoiseTypesSettings
+from capdec_core.studies.claims import Claim, Contrast, Verdict
+from capdec_core.studies.conditions import Condition
+from capdec_core.studies.results import Results
+
+BASELINE_VARIANCE = 0.05
+"""Variance of the pre-trained CapDec that Study A compares with ("N(0, 0.05)")."""
+STUDY_A_EPSILONS = (0.1, 0.05, 0.01)
+
+NOISE = "Is Gaussian noise, its variance chosen on validation images, better than no noise?"
+GRADIENT_LITERAL = "Is the gradient better than Student t as the study wrote it?"
+GRADIENT_MATCHED = "Is the gradient better than Student t at the variance of the Gaussian?"
+GRADIENT_NONE = "Is the gradient better than no noise?"
+GRADIENT_RANDOM = "Is the gradient better than a random direction of the same norm?"
+BASELINE_GRADIENT = "Is the baseline (Gaussian, variance 0.05) better than the gradient?"
+BASELINE_LITERAL = "Is the baseline better than Student t as the study wrote it?"
+BASELINE_MATCHED = "Is the baseline better than Student t at its own variance?"
+BASELINE_BEST = "Is the baseline better than the Gaussian whose variance was chosen on validation images?"
+
+
+def named(results: Results, family: str, parameter: float | None = None) -> Condition:
+    """Return the condition of a family with this parameter (the first, where None); StopIteration if none."""
+    return next(c for c in results.cells if c.family == family and parameter in (None, c.parameter))
+
+
+def pairs(results: Results, grid: NoiseTypesSettings) -> list[tuple[str, Condition, Condition]]:
+    """Return the chapter's family of contrasts: (question, a, b).
+
+    The parameters are the profile's headline ones, stated in advance, except the best Gaussian, which is
+    chosen on the validation split.
+    """
+    gaussians = [c for c in results.cells if c.family == "gaussian"]
+    best, none = results.best(gaussians), named(results, "none")
+    baseline = named(results, "gaussian", BASELINE_VARIANCE)
+    gradient = named(results, "gradient", grid.headline_epsilon)
+    literal = named(results, "student t, literal", grid.headline_df)
+    matched = named(results, "student t, matched", grid.headline_df)
+    found = [
+        (NOISE, best, none),
+        (GRADIENT_LITERAL, gradient, literal),
+        (GRADIENT_MATCHED, gradient, matched),
+        (GRADIENT_NONE, gradient, none),
+        (GRADIENT_RANDOM, gradient, named(results, "random direction", grid.headline_epsilon)),
+        (BASELINE_GRADIENT, baseline, gradient),
+        (BASELINE_LITERAL, baseline, literal),
+        (BASELINE_MATCHED, baseline, matched),
+    ]
+    return found if best == baseline else [*found, (BASELINE_BEST, baseline, best)]
+
+
+def claims(found: list[Contrast]) -> list[Claim]:
+    """Return the verdicts on Study A's two claims; they follow from the contrasts alone."""
+    by_question = {contrast.question: contrast for contrast in found}
+    return [_most_effective(by_question), _best_overall(by_question)]
+
+
+def _most_effective(found: Mapping[str, Contrast]) -> Claim:
+    """Gradient noise was the most effective of the injected noises."""
+    used = [found[q] for q in (GRADIENT_LITERAL, GRADIENT_MATCHED, GRADIENT_NONE, GRADIENT_RANDOM)]
+    literal, matched, none, random = (contrast.sign for contrast in used)
+    verdict: Verdict
+    if literal > 0 and matched > 0 and none > 0 and random > 0:
+        verdict, reason = "supported", "It beats Student t in both forms, no noise, and a random step."
+    elif literal > 0 and matched <= 0:
+        verdict = "artefact"
+        reason = (
+            "It beats Student t only as the study wrote it, with a variance that destroys the embedding; "
+            "at a matched variance Student t is not worse."
+        )
+    elif literal < 0 or matched < 0:
+        verdict, reason = "not supported", "Student t noise gives better captions."
+    else:
+        verdict, reason = "undecided", "The test set does not separate it from its controls."
+    return Claim("Study A", "Gradient noise injection was the most effective.", verdict, reason, tuple(used))
+
+
+def _best_overall(found: Mapping[str, Contrast]) -> Claim:
+    """The pre-trained baseline was best of all."""
+    questions = (BASELINE_GRADIENT, BASELINE_LITERAL, BASELINE_MATCHED, BASELINE_BEST)
+    used = [found[question] for question in questions if question in found]
+    signs = [contrast.sign for contrast in used]
+    verdict: Verdict
+    if min(signs) < 0:
+        better = used[signs.index(-1)].b.label
+        verdict, reason = "not supported", f"{better} gives better captions."
+    elif min(signs) > 0:
+        verdict, reason = "supported", "It beats every other noise that was set against it."
+    else:
+        equal = "; ".join(contrast.b.label for contrast in used if contrast.sign == 0)
+        verdict, reason = "undecided", f"It is not separated from: {equal}."
+    return Claim(
+        "Study A", "Pre-trained CapDec delivered the best overall performance.", verdict, reason, tuple(used)
+    )

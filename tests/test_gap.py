@@ -1,0 +1,94 @@
+"""Geometry of the modality gap: published pairs, closed forms, bad files."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from capdec_core.cli import app
+from capdec_core.errors import CapdecError
+from capdec_core.gap import geometry, of_file, of_profile, recall
+
+
+def test_published_clip_pairs(shared_data: Path) -> None:
+    found = of_file(shared_data / "clip_pairs" / "features_clip.npy")
+    assert (round(found.matched, 3), round(found.mismatched, 3), round(found.gap_norm, 3)) == (
+        0.310,
+        0.162,
+        0.851,
+    )
+    assert found.image_to_text[1] == pytest.approx(0.552)
+    assert found.calibrated_variance == pytest.approx(0.0184, abs=5e-5)
+
+
+def test_matched_by_hand_with_two_captions_an_image() -> None:
+    images = np.array([[2.0, 0.0], [0.0, 3.0]])
+    texts = np.array([[1.0, 0.0], [1.0, 1.0], [0.0, 5.0]])
+    found = geometry(images, texts, np.array([0, 0, 1]))
+    half = np.sqrt(0.5)
+    assert found.matched == pytest.approx((1 + half + 1) / 3)
+    assert found.mismatched == pytest.approx((half + 0 + 0) / 3)
+    assert found.image_norm == pytest.approx(2.5)
+    assert found.image_to_text == {1: 1.0, 5: 1.0, 10: 1.0}
+
+
+def test_recall_counts_ties_against_the_query() -> None:
+    similarity = np.zeros((3, 20))
+    own = np.zeros((3, 20), dtype=bool)
+    own[:, 0] = True
+    assert recall(similarity, own) == {1: 0.0, 5: 0.0, 10: 0.0}
+
+
+def test_a_constant_offset_is_the_gap() -> None:
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(4000, 64)) * 0.01
+    offset = np.eye(64)[0]
+    found = geometry(x + offset, x - offset)
+    assert found.gap_norm == pytest.approx(2, abs=0.02)
+
+
+def test_shapes_that_do_not_fit() -> None:
+    with pytest.raises(ValueError, match="do not fit"):
+        geometry(np.ones((3, 4)), np.ones((3, 5)))
+
+
+@pytest.mark.parametrize("content", [b"", b"no array", b"\x93NUMPY\x01\x00"])
+def test_a_file_that_is_no_array(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "pairs.npy"
+    path.write_bytes(content)
+    with pytest.raises(CapdecError, match=r"pairs\.npy is not a \.npy array"):
+        of_file(path)
+
+
+def test_pickled_and_misshapen_arrays_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "pairs.npy"
+    np.save(path, np.array([{"a": 1}], dtype=object), allow_pickle=True)
+    with pytest.raises(CapdecError, match="is not a"):
+        of_file(path)
+    np.save(path, np.ones((3, 5, 4)))
+    with pytest.raises(CapdecError, match=r"\(2, n, d\)"):
+        of_file(path)
+    np.save(path, np.zeros((2, 5, 4)))
+    with pytest.raises(CapdecError, match="non-zero"):
+        of_file(path)
+    with pytest.raises(CapdecError, match="no such file"):
+        of_file(tmp_path / "missing.npy")
+
+
+def test_the_shipped_miniature_has_the_geometry_of_clip() -> None:
+    found = of_profile("scenes", "cpu")
+    assert found.images == 1000
+    assert found.matched <= 0.6
+    assert found.matched - found.mismatched >= 0.1
+    assert found.gap_norm >= 0.6
+    assert found.image_to_text[1] >= 0.3
+    assert found.image_to_text[10] >= 0.8
+
+
+def test_command_prints_table_and_json(tmp_path: Path) -> None:
+    path = tmp_path / "pairs.npy"
+    np.save(path, np.random.default_rng(0).normal(size=(2, 20, 8)))
+    table = CliRunner().invoke(app, ["gap", str(path)])
+    assert "matched cosine" in table.output
+    assert '"gap_norm":' in CliRunner().invoke(app, ["gap", str(path), "--json"]).output
