@@ -12,12 +12,11 @@ import torch
 from tqdm import tqdm
 
 from capdec_core.cell import CellConfig
-from capdec_core.corpora import Corpus, Split
 from capdec_core.errors import CapdecError
 from capdec_core.java import check_java
-from capdec_core.material import Material, corpus_of, prepare, pretrained_language_model
-from capdec_core.metrics import Scores, score
-from capdec_core.profiles import DecodingSettings, Profile
+from capdec_core.material import Material, prepare, pretrained_language_model
+from capdec_core.profiles import Profile
+from capdec_core.scoring import System, score_systems
 from capdec_core.store import CellStore
 from capdec_core.worker import run_cell, work
 
@@ -93,54 +92,20 @@ class Runner:
         return failures
 
     def _score(self, cells: Sequence[CellConfig]) -> None:
-        """Score all cells with one start of each metric an evaluation, then write each cell's scores."""
-        tables: dict[str, dict] = {cell.id: {} for cell in cells}
-        for split in sorted({e.split for cell in cells for e in cell.evaluations}):
-            for key, scores in self._score_split(split, cells).items():
-                cell_id, evaluation = key.split(" ")
-                tables[cell_id][evaluation] = scores.to_dict()
-        for cell in cells:
-            self.store.write_scores(cell, tables[cell.id])
-
-    def _score_split(self, name: str, cells: Sequence[CellConfig]) -> dict[str, Scores]:
-        corpus = corpus_of(self.profile)
+        """Score all cells together, then write each cell's scores."""
+        if not cells:
+            return
         systems = {
-            f"{cell.id} {e.key}": self.store.captions(cell)[e.key]
+            System(cell.id, e.split, e.key): self.store.captions(cell)[e.key]
             for cell in cells
             for e in cell.evaluations
-            if e.split == name
         }
-        return score_split(corpus, name, systems, self.profile.decoding, self.device)
-
-
-def score_split(
-    corpus: Corpus,
-    name: str,
-    systems: dict[str, dict[str, list[str]]],
-    decoding: DecodingSettings,
-    device: str,
-) -> dict[str, Scores]:
-    """Score systems' captions of one split of a corpus against its references."""
-    split = corpus.split(name)
-    captioned = set(next(iter(systems.values())))
-    references = {
-        i: captions for i, captions in zip(split.ids, split.captions, strict=True) if i in captioned
-    }
-    return score(
-        references,
-        systems,
-        split=f"{corpus.name}/{name}",
-        decoding=f"beam {decoding.beams}, at most {decoding.max_tokens} tokens",
-        labels=_labels(split, captioned),
-        objects_mentioned=corpus.objects_mentioned,
-        device=device,
-    )
-
-
-def _labels(split: Split, images: set[str]) -> dict[str, list[str]] | None:
-    if split.labels is None:
-        return None
-    return {image: nouns for image, nouns in zip(split.ids, split.labels, strict=True) if image in images}
+        scores = score_systems(self.profile, systems, self.device, cores())
+        tables: dict[str, dict] = {cell.id: {} for cell in cells}
+        for system, found in scores.items():
+            tables[system.cell][system.evaluation] = found.to_dict()
+        for cell in cells:
+            self.store.write_scores(cell, tables[cell.id])
 
 
 def _costliest_first(cell: CellConfig) -> tuple[bool, str]:
