@@ -35,7 +35,7 @@ report: $(READY)  ## Render the executed notebooks as HTML
 	@$(CAPDEC) report $(OPTIONS)
 
 miniature: $(READY)  ## Train the miniature CLIP anew (about a quarter of an hour)
-	@$(CAPDEC) miniature $(OPTIONS)
+	@$(CAPDEC) miniature --profile $(PROFILE)
 
 test: $(READY) lint  ## Lint, type check and run the tests
 	@$(BIN)/pytest -n 2 --dist worksteal

@@ -17,6 +17,8 @@ DECIDING_CODE = (
     "budget.py",
     "captioner.py",
     "decoding.py",
+    "embeddings.py",
+    "incremental.py",
     "language_model.py",
     "mapper.py",
     "material.py",

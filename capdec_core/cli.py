@@ -1,8 +1,6 @@
 """The `capdec` command: a thin door to the package; every command's work is done elsewhere."""
 
-import json
 import sys
-from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -91,10 +89,10 @@ def _gap(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
 ) -> None:
     """Measure the modality gap: of a file of pairs, or of a profile's encoder on its test split."""
-    from capdec_core.gap import as_table, of_file, of_profile
+    from capdec_core import gap
 
-    found = of_profile(profile, device) if file is None else of_file(file)
-    print(json.dumps(asdict(found), indent=1) if as_json else as_table(found))
+    found = gap.of_profile(profile, device) if file is None else gap.of_file(file)
+    print(gap.as_json(found) if as_json else gap.as_table(found))
 
 
 def main() -> None:

@@ -4,12 +4,16 @@ Terms of Liang et al. 2022 ("Mind the Gap"): the gap vector is the difference of
 every embedding was put on the unit sphere.
 """
 
-from dataclasses import dataclass
+import json
+import math
+import zipfile
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
 
 from capdec_core.corpora import load_corpus
+from capdec_core.device import check_device
 from capdec_core.embeddings import bank, unit_rows
 from capdec_core.encoders import load_encoder
 from capdec_core.errors import CapdecError
@@ -32,7 +36,8 @@ class Geometry:
         image_norm, text_norm: mean norms of the raw embeddings.
         image_to_text: share of images with one of their own captions among the k nearest of all captions, by k.
         text_to_image: share of captions with their own image among the k nearest of all images, by k.
-        calibrated_variance: per-coordinate variance v* = (1/c^2 - 1)/d of Gaussian noise whose cosine equals `matched`.
+        calibrated_variance: per-coordinate variance v* = (1/c^2 - 1)/d of Gaussian noise whose cosine equals `matched`;
+            nan where `matched` is not between 0 and 1.
     """
 
     images: int
@@ -101,7 +106,7 @@ def of_file(path: Path) -> Geometry:
         pairs = np.load(path, allow_pickle=False)
     except FileNotFoundError:
         raise CapdecError(f"no such file: {path}") from None
-    except (OSError, ValueError, EOFError) as error:
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
         raise CapdecError(f"{path} is not a .npy array: {error}") from None
     if not isinstance(pairs, np.ndarray) or pairs.ndim != 3 or len(pairs) != 2 or pairs.dtype.kind != "f":
         raise CapdecError(f"{path} must hold a float array (2, n, d), images and texts in pairs")
@@ -113,11 +118,20 @@ def of_file(path: Path) -> Geometry:
 def of_profile(name: str, device: str) -> Geometry:
     """Measure a profile's encoder on its test split, every caption with its image."""
     profile = load_profile(name)
+    check_device(device)
     corpus = load_corpus(profile.corpus.name, profile.corpus.seed, profile.corpus.sizes)
     encoder = load_encoder(profile.encoder.model, profile.encoder.pretrained, device)
     images, texts = (np.asarray(bank(BANKS, corpus, encoder, "test", kind)) for kind in ("image", "text"))
     owners = np.repeat(np.arange(len(images)), [len(group) for group in corpus.split("test").captions])
     return geometry(images, texts, owners)
+
+
+def as_json(found: Geometry) -> str:
+    """Return the geometry as a JSON object; a variance that does not exist is null."""
+    table = asdict(found)
+    if math.isnan(found.calibrated_variance):
+        table["calibrated_variance"] = None
+    return json.dumps(table, indent=1, allow_nan=False)
 
 
 def as_table(found: Geometry) -> str:

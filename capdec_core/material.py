@@ -1,6 +1,7 @@
 """What the cells of one profile share, made once and kept as files: tokenizer, tokens, embeddings, language model."""
 
 import functools
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -13,10 +14,11 @@ from transformers import GPT2LMHeadModel
 from capdec_core.batches import PackedCaptions
 from capdec_core.budget import Budget
 from capdec_core.captioner import load_language_model, save_language_model
-from capdec_core.cell import CellConfig, Evaluation, Source
+from capdec_core.cell import CellConfig, Evaluation, Source, code_fingerprint
 from capdec_core.corpora import Corpus, load_corpus
 from capdec_core.embeddings import MODALITIES, bank, bank_path, unit_rows
 from capdec_core.encoders import Encoder, load_encoder
+from capdec_core.errors import CapdecError
 from capdec_core.files import digest, read_json, write_atomic, write_json
 from capdec_core.language_model import LanguageModelConfig, build_language_model
 from capdec_core.paths import BANKS, CACHE
@@ -88,13 +90,15 @@ def prepare(profile: Profile, device: str) -> Material:
     """Make what the profile's cells share, as far as it is not there yet, and say where it is.
 
     Raises:
-        CapdecError: the corpus's data or the encoder's weights are missing.
+        CapdecError: the corpus's data or the encoder's weights are missing, or more images of a split are to
+            be captioned than it has.
     """
     corpus = corpus_of(profile)
     encoder = load_encoder(profile.encoder.model, profile.encoder.pretrained, device)
-    folder = CACHE / "material" / f"{profile.name}-{digest([corpus.fingerprint, encoder.fingerprint])[:16]}"
+    key = digest([corpus.fingerprint, profile.corpus.captioned, code_fingerprint()])[:16]
+    folder = CACHE / "material" / f"{profile.name}-{key}"
     if not (folder / "splits.json").is_file():
-        _write_captions(folder, corpus, list(profile.corpus.captioned))
+        _write_captions(folder, corpus, profile.corpus.captioned)
     tokenizer = CaptionTokenizer.load(folder / "tokenizer.json")
     return Material(
         corpus=corpus.fingerprint,
@@ -117,7 +121,8 @@ def corpus_of(profile: Profile) -> Corpus:
     return _corpus(profile.corpus.name, profile.corpus.seed, tuple(sorted(profile.corpus.sizes.items())))
 
 
-def _write_captions(folder: Path, corpus: Corpus, evaluated: list[str]) -> None:
+def _write_captions(folder: Path, corpus: Corpus, captioned: Mapping[str, int]) -> None:
+    tables = {name: _split_table(corpus, name, images) for name, images in captioned.items()}
     train = corpus.split("train")
     captions = [caption for group in train.captions for caption in group]
     owners = torch.tensor([index for index, group in enumerate(train.captions) for _ in group])
@@ -125,11 +130,13 @@ def _write_captions(folder: Path, corpus: Corpus, evaluated: list[str]) -> None:
     packed = PackedCaptions.pack(tokenizer.encode(captions))
     tokenizer.save(folder / "tokenizer.json")
     write_atomic(folder / "captions.safetensors", save({**vars(packed), "owners": owners}))
-    write_json(folder / "splits.json", {name: _split_table(corpus, name) for name in evaluated})
+    write_json(folder / "splits.json", tables)
 
 
-def _split_table(corpus: Corpus, name: str) -> dict[str, list]:
+def _split_table(corpus: Corpus, name: str, images: int) -> dict[str, list]:
     split = corpus.split(name)
+    if not 1 <= images <= len(split.ids):
+        raise CapdecError(f"split {name!r} has {len(split.ids)} images; {images} of them cannot be captioned")
     counts = np.array([len(group) for group in split.captions])
     return {"ids": split.ids, "first_caption": (counts.cumsum() - counts).tolist()}
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from capdec_core import paths
 from capdec_core.book import build_report, execute
+from capdec_core.device import check_device
 from capdec_core.profiles import Profile, load_profile
 from capdec_core.runner import Runner
 from capdec_core.store import CellStore
@@ -18,6 +19,9 @@ class Book:
 
     profile: Profile
     device: str
+
+    def __post_init__(self) -> None:
+        check_device(self.device)
 
     @property
     def executed(self) -> Path:

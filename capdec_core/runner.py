@@ -8,10 +8,10 @@ import os
 from collections.abc import Iterable, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 
-import torch
 from tqdm import tqdm
 
 from capdec_core.cell import CellConfig
+from capdec_core.device import check_device
 from capdec_core.errors import CapdecError
 from capdec_core.java import check_java
 from capdec_core.material import Material, prepare, pretrained_language_model
@@ -19,21 +19,6 @@ from capdec_core.profiles import Profile
 from capdec_core.scoring import System, score_systems
 from capdec_core.store import CellStore
 from capdec_core.worker import run_cell, work
-
-
-def check_device(device: str) -> None:
-    """Raise CapdecError unless `device` is "cpu" or a CUDA device that this machine has."""
-    if device != "cpu" and device.split(":")[0] != "cuda":
-        raise CapdecError(f"no device {device!r}; DEVICE is one of: cpu, cuda, cuda:0, cuda:1, …")
-    if device != "cpu" and not torch.cuda.is_available():
-        raise CapdecError(
-            f"device {device!r}: torch {torch.__version__} sees no CUDA GPU here; use DEVICE=cpu"
-        )
-    number = device.partition(":")[2]
-    if number and not (number.isdigit() and int(number) < torch.cuda.device_count()):
-        raise CapdecError(
-            f"device {device!r}: this machine has cuda:0 to cuda:{torch.cuda.device_count() - 1}"
-        )
 
 
 class Runner:

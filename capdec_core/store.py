@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from capdec_core.cell import CellConfig
+from capdec_core.errors import CapdecError
 from capdec_core.files import read_json, write_json
 
 CAPTIONER = "captioner.safetensors"
@@ -54,15 +55,22 @@ class CellStore:
 
     def captions(self, cell: CellConfig) -> dict[str, dict[str, list[str]]]:
         """Return {evaluation: {image id: captions, the best first}}."""
-        return read_json(self.path(cell) / "captions.json")
+        return self._read(cell, "captions.json")
 
     def record(self, cell: CellConfig) -> dict[str, Any]:
         """Return the training record: losses, measured cosine, cost, versions."""
-        return read_json(self.path(cell) / "record.json")
+        return self._read(cell, "record.json")
 
     def scores(self, cell: CellConfig) -> dict[str, Any]:
         """Return {evaluation: scores}."""
-        return read_json(self.path(cell) / "scores.json")
+        return self._read(cell, "scores.json")
+
+    def _read(self, cell: CellConfig, name: str) -> dict[str, Any]:
+        path = self.path(cell) / name
+        table = read_json(path)
+        if not isinstance(table, dict):
+            raise CapdecError(f"{path} is not part of a cell: delete {path.parent} to compute it anew")
+        return table
 
     def write_scores(self, cell: CellConfig, scores: dict[str, Any]) -> None:
         """Add the cell's scores, atomically."""

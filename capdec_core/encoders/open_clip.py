@@ -1,18 +1,23 @@
 """Any open_clip model as an encoder: by name and tag, by weights file, or from a local folder."""
 
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import numpy as np
 import open_clip
 import torch
 from PIL import Image
+from safetensors import SafetensorError
 
 from capdec_core.errors import CapdecError
 from capdec_core.files import digest, file_digest
+from capdec_core.resume import tensor_digest
 
 IMAGE_BATCH = 256
 TEXT_BATCH = 1024
+UNREADABLE = (RuntimeError, ValueError, OSError, KeyError, TypeError, SafetensorError, UnpicklingError)
+"""What open_clip raises for a model that is unknown or a file that is missing, damaged or foreign."""
 
 
 class OpenClipEncoder:
@@ -32,7 +37,7 @@ class OpenClipEncoder:
         self.model: Any
         self.transform: Any
         self.model, self.transform = _load(model, pretrained, self.device)
-        self.tokenizer = open_clip.get_tokenizer(model)
+        self.tokenizer = _load_tokenizer(model)
         self.name = name or (f"{model} ({pretrained})" if pretrained else model)
         self.fingerprint = _fingerprint(model, pretrained, self.model)
         self.dim = int(self.encode_texts(["a"]).shape[1])
@@ -72,11 +77,20 @@ def normalise(images: torch.Tensor, preprocess: dict) -> torch.Tensor:
 def _load(model: str, pretrained: str | None, device: torch.device) -> tuple[torch.nn.Module, object]:
     _require_weights(model, pretrained)
     try:
-        network, _, transform = open_clip.create_model_and_transforms(model, pretrained, device=device)
-    except (RuntimeError, ValueError, OSError, KeyError) as error:
+        network, _, transform = open_clip.create_model_and_transforms(
+            model, pretrained, device=device, require_pretrained=True
+        )
+    except UNREADABLE as error:
         label = f"{model} ({pretrained})" if pretrained else model
         raise CapdecError(f"open_clip cannot load {label}: {error}") from None
     return network.eval().requires_grad_(False), transform
+
+
+def _load_tokenizer(model: str) -> Any:
+    try:
+        return open_clip.get_tokenizer(model)
+    except UNREADABLE as error:
+        raise CapdecError(f"open_clip cannot load the tokenizer of {model}: {error}") from None
 
 
 def _require_weights(model: str, pretrained: str | None) -> None:
@@ -95,11 +109,12 @@ def _require_weights(model: str, pretrained: str | None) -> None:
 
 
 def _fingerprint(model: str, pretrained: str | None, network: torch.nn.Module) -> str:
-    """Hash what decides the embeddings: the weights file where it is local, the weights themselves otherwise."""
+    """Hash what decides the embeddings: a local folder's files but card and licence, or the weights themselves."""
     if model.startswith("local-dir:"):
         folder = Path(model.removeprefix("local-dir:"))
-        return digest(
-            {path.name: file_digest(path) for path in sorted(folder.iterdir()) if path.suffix != ".md"}
-        )[:16]
-    sums = {key: float(value.double().sum()) for key, value in sorted(network.state_dict().items())}
-    return digest({"model": model, "pretrained": pretrained and Path(pretrained).name, "sums": sums})[:16]
+        files = [p for p in sorted(folder.iterdir()) if p.is_file() and p.suffix not in ("", ".md")]
+        return digest({path.name: file_digest(path) for path in files})[:16]
+    weights = {key: tensor_digest(value) for key, value in sorted(network.state_dict().items())}
+    return digest({"model": model, "pretrained": pretrained and Path(pretrained).name, "weights": weights})[
+        :16
+    ]

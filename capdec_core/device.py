@@ -1,0 +1,22 @@
+"""The device that a run computes on: said by the user, checked before any work."""
+
+import re
+
+import torch
+
+from capdec_core.errors import CapdecError
+
+
+def check_device(device: str) -> None:
+    """Raise CapdecError unless `device` is "cpu" or a CUDA device that this machine has."""
+    if not re.fullmatch(r"cpu|cuda(:\d+)?", device):
+        raise CapdecError(f"no device {device!r}; DEVICE is one of: cpu, cuda, cuda:0, cuda:1, …")
+    if device != "cpu" and not torch.cuda.is_available():
+        raise CapdecError(
+            f"device {device!r}: torch {torch.__version__} sees no CUDA GPU here; use DEVICE=cpu"
+        )
+    number = device.partition(":")[2]
+    if number and int(number) >= torch.cuda.device_count():
+        raise CapdecError(
+            f"device {device!r}: this machine has cuda:0 to cuda:{torch.cuda.device_count() - 1}"
+        )
