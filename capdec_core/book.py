@@ -13,7 +13,7 @@ from typing import Any
 
 import nbformat
 import papermill
-from jupyter_client.kernelspec import KernelSpecManager
+from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
 from jupyter_client.manager import AsyncKernelManager
 from nbclient.exceptions import DeadKernelError
 from papermill.exceptions import PapermillExecutionError
@@ -27,12 +27,31 @@ CHAPTERS = "[0-9][0-9]_*.ipynb"
 """A chapter is a notebook whose name begins with its two-digit number, its place in the book."""
 
 
+QUIET = "ignore:IProgress not found"
+"""tqdm warns in a notebook without ipywidgets; its progress goes to the terminal, where it belongs."""
+
+
+class _OwnSpecification(KernelSpecManager):
+    """Finds ipykernel's own kernel alone, which names sys.executable, and makes it quiet."""
+
+    @default("kernel_dirs")
+    def _nowhere(self) -> list[str]:
+        return []
+
+    def get_kernel_spec(self, kernel_name: str) -> KernelSpec:
+        """Return the kernel with the filter of warnings added to those that the reader has set."""
+        found = super().get_kernel_spec(kernel_name)
+        filters = [os.environ.get("PYTHONWARNINGS"), QUIET]
+        found.env = {**found.env, "PYTHONWARNINGS": ",".join(filter(None, filters))}
+        return found
+
+
 class _ThisPython(AsyncKernelManager):
     """Starts `python3` in the interpreter that runs now, whatever kernels the machine has registered."""
 
     @default("kernel_spec_manager")
     def _own_specification(self) -> KernelSpecManager:
-        return KernelSpecManager(kernel_dirs=[])  # none found, so ipykernel's own, which names sys.executable
+        return _OwnSpecification()
 
     @default("transport_encryption")
     def _encrypted(self) -> str:

@@ -1,16 +1,13 @@
-"""House style and the charts of the book.
+"""The charts of the book.
 
 Each chart takes a tidy table (one row a condition) and returns a matplotlib Figure; an estimate is never
 drawn without its interval. Metric columns hold the metric's own value and come in threes (`CIDEr`,
 `CIDEr_low`, `CIDEr_high`); charts show points, 100 times that value, as captioning papers print them.
 """
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Any
 
-import matplotlib
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -19,76 +16,12 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullFormatter
 from scipy.optimize import isotonic_regression
 
-POINTS = 100
-INK, MUTED, GRID, PAPER = "#1f2a35", "#5b6673", "#dfe3e8", "#ffffff"
+from capdec_core.chart_style import CONTROLS, FAMILIES, INK, MUTED, PAPER, POINTS, Mark, style
+from capdec_core.tables import p_text, with_interval
+
+RECONSTRUCTION = Mark("#078055", "^", (0, (4, 2)))
+_SHUFFLED = Mark(MUTED, "h")
 COSINE = "Measured mean cosine of a caption embedding with its perturbed copy (spaced by angle)"
-
-
-@dataclass(frozen=True)
-class Mark:
-    """How a noise family is drawn, the same in every figure of the book: colour, marker, line style."""
-
-    colour: str
-    marker: str = "o"
-    line: str = "-"
-
-
-FAMILIES: Mapping[str, Mark] = {
-    "gaussian": Mark("#0072b2", "o"),
-    "uniform ball": Mark("#b87400", "s"),
-    "student t, literal": Mark("#a2471d", "X"),
-    "student t, matched": Mark("#078055", "^"),
-    "multivariate t": Mark("#549bc3", "D"),
-    "gradient": Mark("#9d3f7a", "P"),
-    "random direction": Mark("#949494", "v"),
-}
-"""Families with a strength: curves. Hues near Okabe and Ito's (2008), deepened to show on white and black."""
-
-CONTROLS: Mapping[str, Mark] = {
-    "none": Mark(INK, line="-"),
-    "shuffled": Mark(MUTED, line="--"),
-    "language model alone": Mark(MUTED, line=":"),
-    "text to text": Mark(INK, line="-."),
-}
-"""Conditions without a strength: horizontal bands."""
-
-
-@contextmanager
-def style() -> Iterator[None]:
-    """Draw inside this context in the house style, whatever the reader's own matplotlib settings are."""
-    with matplotlib.rc_context():
-        matplotlib.rcdefaults()
-        matplotlib.rcParams.update(_STYLE)
-        yield
-
-
-_STYLE: Any = {
-    "figure.facecolor": "none",
-    "savefig.facecolor": "none",
-    "axes.facecolor": "none",
-    "figure.constrained_layout.use": True,
-    "font.family": "DejaVu Sans",
-    "font.size": 10,
-    "text.color": INK,
-    "axes.edgecolor": MUTED,
-    "axes.labelcolor": INK,
-    "axes.titlelocation": "left",
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.grid": True,
-    "axes.axisbelow": True,
-    "grid.color": GRID,
-    "grid.linewidth": 0.8,
-    "xtick.color": MUTED,
-    "ytick.color": MUTED,
-    "xtick.labelcolor": INK,
-    "ytick.labelcolor": INK,
-    "legend.frameon": False,
-    "lines.linewidth": 1.6,
-    "lines.markersize": 6,
-    "svg.fonttype": "path",
-    "svg.hashsalt": "capdec-book",
-}
 
 
 def quality_against_cosine(
@@ -121,54 +54,117 @@ def quality_against_cosine(
     return figure
 
 
-def noise_curve(table: pd.DataFrame, law: float, metric: str = "CIDEr") -> Figure:
+def noise_ruler(table: pd.DataFrame, matched: float | None = None) -> Figure:
+    """Draw the measured mean cosine of every condition's noise, one row a family.
+
+    Args:
+        table: columns family and cosine; conditions without noise (no cosine, or a cosine of 1) are left out.
+        matched: the mean cosine of matched image-text pairs, drawn as a vertical line.
+    """
+    rows = table[table.family.isin([*FAMILIES, "shuffled"]) & table.cosine.notna()]
+    families = [family for family in (*FAMILIES, "shuffled") if family in set(rows.family)]
+    with style():
+        figure, axes = _blank(height=1.3 + 0.34 * len(families))
+        _angle_scale(axes, rows)
+        for height, family in enumerate(reversed(families)):
+            mark = FAMILIES.get(family, _SHUFFLED)
+            axes.plot(
+                rows.cosine[rows.family == family], 0 * rows.cosine[rows.family == family] + height,
+                color=mark.colour, marker=mark.marker, markeredgecolor=PAPER, markeredgewidth=0.7,
+                markersize=8, linewidth=0.8, linestyle="-",
+            )  # fmt: skip
+        axes.set_yticks(range(len(families)), [_capital(family) for family in reversed(families)])
+        axes.tick_params(axis="y", length=0)
+        axes.set(ylim=(-0.6, len(families) + 0.1), xlabel=COSINE)
+        if matched is not None:
+            _vertical(axes, matched, f"an image and its caption: {matched:.2f}", side="left")
+    return figure
+
+
+def noise_curve(
+    table: pd.DataFrame,
+    law: float | None,
+    metric: str = "CIDEr",
+    reconstruction: pd.DataFrame | None = None,
+    chosen: float | None = None,
+) -> Figure:
     """Draw `metric` against the variance of Gaussian noise, with the interval as a ribbon.
 
     Args:
         table: as for `quality_against_cosine`; the rows of family "gaussian" make the curve, "none" a band.
-        law: the per-coordinate variance v* = (1/c² - 1)/d that the calibration law predicts.
+        law: the per-coordinate variance v* = (1/c² - 1)/d that the calibration law predicts, if it has one.
         metric: the metric's column.
+        reconstruction: the same captioners' scores text to text, drawn as a second curve; its row of family
+            "text to text" is a band.
+        chosen: the variance with the highest score on validation images; its point is ringed.
     """
-    rows = table[table.family == "gaussian"].sort_values("variance")
     with style():
-        figure, axes = _blank(height=4.6)
+        figure, axes = _blank(height=4.8)
         axes.set_xscale("log")
-        mark = FAMILIES["gaussian"]
-        _curve(axes, rows, rows.variance, metric, mark, label="Gaussian")
-        low, high = _interval(rows, metric)
-        axes.fill_between(rows.variance, low, high, color=mark.colour, alpha=0.15, linewidth=0)
-        _control_bands(axes, table[table.family == "none"], metric)
+        plain = table[table.family.isin(["gaussian", "none"])]
+        controls = _noise_sweep(axes, plain, metric, FAMILIES["gaussian"], "from images")
+        if reconstruction is not None:
+            controls += _noise_sweep(axes, reconstruction, metric, RECONSTRUCTION, "text to text")
+        _name_bands(axes, controls, metric)
+        if chosen is not None:
+            _ring(axes, table, chosen, metric)
         _headroom(axes, 0.2)
-        marks = {"v* of the calibration law": law, "CapDec": 0.016, "Study A": 0.05}
-        for rank, (name, variance) in enumerate(sorted(marks.items(), key=lambda item: -item[1])):
-            _vertical(axes, variance, f"{name}: {variance:.3g}", rank=rank)
+        _variance_marks(axes, law)
         _plain_decades(axes.xaxis)
         axes.set(xlabel="Variance of the Gaussian noise, per coordinate", ylabel=_metric_label(metric))
         _deviation_axis(axes)
+        figure.legend(loc="outside upper left", ncols=3, handletextpad=0.5, columnspacing=1.4, fontsize=9)
     return figure
 
 
-def contrast_forest(table: pd.DataFrame, metric: str = "CIDEr", baseline: str = "no noise") -> Figure:
-    """Draw each condition's difference from the baseline with its 95% interval, in the table's order.
+def _noise_sweep(axes: Axes, table: pd.DataFrame, metric: str, mark: Mark, label: str) -> list[dict]:
+    """Draw one curve over the variances with its ribbon and the score without noise; return that row."""
+    rows = table[table.family == "gaussian"].sort_values("variance")
+    _curve(axes, rows, rows.variance, metric, mark, label=f"Gaussian, {label}")
+    low, high = _interval(rows, metric)
+    axes.fill_between(rows.variance, low, high, color=mark.colour, alpha=0.15, linewidth=0)
+    controls = table[table.family != "gaussian"].to_dict("records")
+    _draw_bands(axes, controls, metric)
+    return controls
+
+
+def _ring(axes: Axes, table: pd.DataFrame, variance: float, metric: str) -> None:
+    row = table[(table.family == "gaussian") & (table.variance == variance)].iloc[0]
+    axes.plot(
+        row.variance, POINTS * row[metric], marker="o", markersize=13, markerfacecolor="none",
+        markeredgecolor=INK, markeredgewidth=1.3, linestyle="none", label="highest on validation images",
+    )  # fmt: skip
+
+
+def _variance_marks(axes: Axes, law: float | None) -> None:
+    marks = {"CapDec": 0.016, "Study A": 0.05}
+    if law is not None and np.isfinite(law):
+        marks["v* of the calibration law"] = law
+    for rank, (name, variance) in enumerate(sorted(marks.items(), key=lambda item: -item[1])):
+        _vertical(axes, variance, f"{name}: {variance:.3g}", rank=rank)
+
+
+def contrast_forest(table: pd.DataFrame, metric: str = "CIDEr") -> Figure:
+    """Draw each difference with its 95% interval, in the table's order, its numbers beside it.
 
     Args:
-        table: columns family, label, difference, low, high (in the metric's own value, condition - baseline).
+        table: columns family, label, difference, low, high (in the metric's own value), p (Holm), and sign,
+            which is 0 where the difference is not beyond doubt.
         metric: the metric that differs, for the axis.
-        baseline: what is subtracted, for the axis.
     """
     _check_families(table)
     heights = np.arange(len(table))[::-1]
     with style():
-        figure, axes = _blank(height=1.3 + 0.3 * len(table))
+        figure, axes = _blank(height=1.3 + 0.42 * len(table))
         axes.axvline(0, color=MUTED, linewidth=1)
-        for height, row in zip(heights, table.itertuples(), strict=True):
+        for height, row in zip(heights, table.to_dict("records"), strict=True):
             _difference(axes, float(height), row)
-        axes.set_yticks(heights, table.label)
+        axes.set_yticks(heights, [label.replace(" − ", "\n− ") for label in table.label], fontsize=9)
         axes.tick_params(axis="y", length=0)
         axes.grid(axis="y", visible=False)
         axes.spines["left"].set_visible(False)
         axes.set(ylim=(-0.6, len(table) - 0.4))
-        axes.set_xlabel(f"Difference in {metric} from {baseline} (points, 95% interval)")
+        axes.set_xlabel(f"Difference in {metric}, first minus second (points, 95% interval)")
     return figure
 
 
@@ -178,14 +174,17 @@ def _blank(height: float) -> tuple[Figure, Axes]:
     return figure, figure.add_subplot()
 
 
-def _difference(axes: Axes, height: float, row: Any) -> None:
-    mark = {**FAMILIES, **CONTROLS}[row.family]
-    middle, low, high = (POINTS * value for value in (row.difference, row.low, row.high))
-    error = [[middle - low], [high - middle]]
-    axes.errorbar(middle, height, xerr=error, color=mark.colour, marker=mark.marker, linestyle="none")
-    text = f"{middle:+.1f} [{low:+.1f}, {high:+.1f}]".replace("-", "−")
-    place = axes.get_yaxis_transform()
-    axes.text(1.02, height, text, transform=place, va="center", fontsize=9)
+def _difference(axes: Axes, height: float, row: Mapping[str, Any]) -> None:
+    """Draw one difference; its marker is filled where the difference is beyond doubt."""
+    mark = {**FAMILIES, **CONTROLS}[row["family"]]
+    middle, low, high = (POINTS * row[key] for key in ("difference", "low", "high"))
+    axes.errorbar(
+        middle, height, xerr=[[middle - low], [high - middle]], color=mark.colour, marker=mark.marker,
+        linestyle="none", markersize=8, markerfacecolor=mark.colour if row["sign"] else PAPER,
+    )  # fmt: skip
+    interval = with_interval(row["difference"], row["low"], row["high"], signed=True)
+    text = f"{interval}  p {p_text(row['p (Holm)'])}"
+    axes.text(1.02, height, text, transform=axes.get_yaxis_transform(), va="center", fontsize=9)
 
 
 def _curve(axes: Axes, rows: pd.DataFrame, x: pd.Series, metric: str, mark: Mark, label: str) -> None:
@@ -202,13 +201,22 @@ def _interval(rows: pd.DataFrame, metric: str) -> tuple[pd.Series, pd.Series]:
 
 
 def _control_bands(axes: Axes, table: pd.DataFrame, metric: str) -> None:
-    """Draw the controls across the axes and name each at the right edge, names kept apart."""
+    """Draw the controls across the axes and name each at the right edge."""
     rows = [row for row in table.to_dict("records") if row["family"] in CONTROLS]
+    _draw_bands(axes, rows, metric)
+    _name_bands(axes, rows, metric)
+
+
+def _draw_bands(axes: Axes, rows: list[dict], metric: str) -> None:
     for row in rows:
         mark = CONTROLS[row["family"]]
         low, high = POINTS * row[f"{metric}_low"], POINTS * row[f"{metric}_high"]
-        axes.axhspan(low, high, color=mark.colour, alpha=0.13, linewidth=0)
+        axes.axhspan(low, high, color=mark.colour, alpha=0.1, linewidth=0)
         axes.axhline(POINTS * row[metric], color=mark.colour, linestyle=mark.line, linewidth=1.2)
+
+
+def _name_bands(axes: Axes, rows: list[dict], metric: str) -> None:
+    """Name each band at the right edge, names kept apart."""
     bottom, top = axes.get_ylim()
     heights = spread([POINTS * row[metric] for row in rows], gap=0.055 * (top - bottom))
     for row, height in zip(rows, heights, strict=True):
@@ -240,7 +248,7 @@ def _vertical(axes: Axes, x: float, text: str, *, rank: int = 0, side: str = "ri
 def _angle_scale(axes: Axes, table: pd.DataFrame) -> None:
     """Space the cosine axis by angle, so that cosines near 1 can be told apart; noise grows to the right."""
     axes.set_xscale("function", functions=(_angle, np.cos))
-    lowest = min(0.0, float(table.loc[table.family.isin(FAMILIES), "cosine"].min(skipna=True)))
+    lowest = float(np.nanmin([0.0, *table.loc[table.family.isin(FAMILIES), "cosine"]]))
     axes.set_xlim(np.cos(np.arccos(lowest) + 0.03), 1)  # the scale itself turns the axis round
     axes.xaxis.set_major_locator(FixedLocator([1, 0.99, 0.95, *np.arange(9, -1, -1) / 10]))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))

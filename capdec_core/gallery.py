@@ -1,26 +1,27 @@
-"""Showing figures, tables and caption panels: one HTML form for JupyterLab, Colab and the report alike."""
+"""Showing figures, tables, caption panels and claims: one HTML form for JupyterLab, Colab and the report alike."""
 
 import base64
 import io
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from html import escape
 
 import numpy as np
 import pandas as pd
-from IPython.display import HTML, display
+from IPython.display import HTML, Markdown, display
 from matplotlib.figure import Figure
-from myst_nb import glue
 from PIL import Image
 
 from capdec_core import paths
-from capdec_core.figures import GRID, INK, MUTED, PAPER, POINTS, style
+from capdec_core.chart_style import GRID, INK, MUTED, PAPER, style
 from capdec_core.files import write_atomic
+from capdec_core.tables import html_table
 
 _DARK = {INK: "#e6e9ec", MUTED: "#a3adb8", GRID: "#343c46", PAPER: "#121212"}
 
 
 class Gallery:
-    """The figures, tables and numbers of one chapter: counted in order, shown, the figures kept on disk.
+    """The figures, tables and computed paragraphs of one chapter: counted, shown, the figures kept on disk.
 
     Prose refers to what is shown under the name `quality` as `[Figure 2.1](#fig-quality)` or
     `[Table 2.1](#tab-quality)`; the report's build fails on a name that does not exist.
@@ -46,14 +47,25 @@ class Gallery:
         """Show HTML that is a figure in the reader's eyes, such as a `caption_panel`."""
         self._show("Figure", name, caption, html)
 
-    def table(self, table: pd.DataFrame, name: str, caption: str) -> None:
-        """Show a table, its cells as they are (see `with_intervals`), with its number and caption."""
-        body = table.to_html(index=False, border=0, classes="table", na_rep="–", escape=True)
+    def table(
+        self,
+        table: pd.DataFrame,
+        name: str,
+        caption: str,
+        groups: Sequence[str] | None = None,
+        ids: Sequence[str] | None = None,
+    ) -> None:
+        """Show a table with its number and caption; cells, groups and ids as `tables.html_table` takes them."""
+        body = html_table(table, groups, ids)
         self._show("Table", name, caption, f'<div class="table-scroll">{body}</div>')
 
-    def number(self, name: str, value: float) -> None:
-        """Give prose a number, which it prints with ``{glue:text}`name:.1f` ``; numpy's are made Python's."""
-        glue(name, getattr(value, "item", lambda: value)(), display=False)
+    def claims(self, cards: Sequence["ClaimCard"], name: str, caption: str) -> None:
+        """Show claims with their verdicts as a table of the chapter."""
+        self._show("Table", name, caption, claim_cards(cards))
+
+    def say(self, text: str) -> None:
+        """Show a paragraph of Markdown whose numbers, or whose wording, come from the results."""
+        display(Markdown(text))
 
     def _show(self, kind: str, name: str, caption: str, body: str) -> None:
         names = self._names[kind]
@@ -72,28 +84,6 @@ def svg_bytes(figure: Figure) -> bytes:
     with style():
         figure.savefig(stream, format="svg", metadata={"Date": None, "Creator": None}, bbox_inches="tight")
     return stream.getvalue()
-
-
-def with_intervals(table: pd.DataFrame, metrics: Sequence[str]) -> pd.DataFrame:
-    """Return the table for reading: noise in its common currency, each metric in points with its interval.
-
-    Columns needed: label, variance, std, noise_norm, cosine, seeds, and three for each metric.
-    """
-    shown = pd.DataFrame({"Condition": table["label"]})
-    for column, title in _CURRENCY.items():
-        shown[title] = table[column].map(lambda value: "–" if pd.isna(value) else f"{value:.3g}")
-    shown["Seeds"] = table["seeds"]
-    for metric in metrics:
-        triples = zip(table[metric], table[f"{metric}_low"], table[f"{metric}_high"], strict=True)
-        shown[metric] = [_points(*triple) for triple in triples]
-    return shown
-
-
-_CURRENCY = {"variance": "Variance", "std": "Std. dev.", "noise_norm": "Noise norm", "cosine": "Mean cosine"}
-
-
-def _points(value: float, low: float, high: float) -> str:
-    return f"{POINTS * value:.1f} [{POINTS * low:.1f}, {POINTS * high:.1f}]"
 
 
 def caption_panel(images: np.ndarray, references: Sequence[str], systems: Mapping[str, Sequence[str]]) -> str:
@@ -151,3 +141,28 @@ def _dark(svg: bytes) -> bytes:
 
 def _data_uri(data: bytes, kind: str) -> str:
     return f"data:image/{kind};base64,{base64.b64encode(data).decode()}"
+
+
+@dataclass(frozen=True)
+class ClaimCard:
+    """A claim for showing: source, claim, verdict, reason, and the contrasts that decide it as a table."""
+
+    source: str
+    claim: str
+    verdict: str
+    reason: str
+    evidence: pd.DataFrame
+
+
+def claim_cards(cards: Sequence[ClaimCard]) -> str:
+    """Return claims as HTML, each with its verdict, the reason and the contrasts that decide it."""
+    return "".join(_card(card) for card in cards)
+
+
+def _card(card: ClaimCard) -> str:
+    verdict = escape(card.verdict)
+    return (
+        f'<section class="claim"><p><strong class="verdict {verdict.replace(" ", "-")}">{verdict}</strong> '
+        f"{escape(card.source)}: “{escape(card.claim)}”</p><p>{escape(card.reason)}</p>"
+        f'<div class="table-scroll">{html_table(card.evidence)}</div></section>'
+    )

@@ -9,119 +9,317 @@
 # %% [markdown]
 # # 2. Noise types
 #
-# *Which noise should be added to the text embedding, and how much of it?*
-#
-# In training the decoder reads a perturbed text embedding $x'$; when it is used, it reads an image embedding. Papers
-# quote their noise in units that do not compare: CapDec a variance of .016, CLOSE a standard deviation of .12,
-# Study A "N(0, 0.05)", which is a variance of .05. For isotropic noise of variance $v$ per coordinate, followed by
-# normalising, the cosine between an embedding of dimension $d$ and its perturbed copy is close to
-#
-# $$\cos(x, x') \approx \frac{1}{\sqrt{1 + d v}}.$$
-#
-# So each condition below is given with its variance, its standard deviation, the norm of its noise and the measured
-# mean cosine, and families are compared at equal cosine. If the mean cosine of an image and its caption is $c$, the
-# variance whose cosine equals it is
-#
-# $$v^\ast = \frac{1/c^2 - 1}{d},$$
-#
-# and whether the best variance falls there is the *calibration law* that this chapter tests.
+# *Which noise should be added to a caption's embedding in training, and how much of it, so that the decoder can read
+# images?*
 
 # %% tags=["parameters", "remove-cell"]
 profile = "scenes"
 device = "cpu"
 seeds = 3
 
-# %%
-from capdec_core import figures, gallery
-from capdec_core.studies import noise_types
+# %% tags=["hide-input"]
+from capdec_core import descriptions, figures, gallery, tables
+from capdec_core.studies import noise_types, noise_types_prose, noise_types_record
 
 study = noise_types.run(profile, device=device, seeds=seeds)
 chapter = gallery.Gallery(chapter=2, profile=profile)
+chapter.say(noise_types_prose.in_short(study))
 
-# %% tags=["remove-cell"]
-gaussian = study.table[study.table.family == "gaussian"]
-best = gaussian.loc[gaussian.CIDEr.idxmax()]
-none = study.table[study.table.family == "none"].iloc[0]
-chapter.number("matched", study.matched)
-chapter.number("law", study.law)
-chapter.number("best_variance", best.variance)
-chapter.number("best_cosine", best.cosine)
-chapter.number("best_cider", 100 * best.CIDEr)
-chapter.number("none_cider", 100 * none.CIDEr)
+# %% [markdown]
+# The differences above are in points of CIDEr with 95% intervals; the rest of the chapter says how they came about.
+#
+# ## Background
+#
+# [CapDec](https://arxiv.org/abs/2211.00575) trains a decoder to turn the CLIP embedding $x$ of a caption back into
+# that caption, and then gives it the embedding of an image. The two modalities lie apart on the unit sphere
+# ([Liang et al. 2022](https://arxiv.org/abs/2203.02053) call this the *modality gap*), so a decoder that has only seen
+# clean text embeddings is asked about points that it has never seen. CapDec's answer is noise: in training the decoder
+# reads a perturbed embedding
+#
+# $$x' = \frac{x + n}{\|x + n\|},$$
+#
+# so that everything in some neighbourhood of $x$ means the same caption. Study A replaced CapDec's Gaussian $n$ with
+# Student t noise and with a step along the gradient of the caption loss, and found the gradient to be the most
+# effective. This chapter trains all of them in one world, at strengths that can be compared.
+#
+# ### One currency for noise
+#
+# Papers quote their noise in units that do not compare: CapDec a variance of .016, CLOSE a standard deviation of .12,
+# Study A "N(0, 0.05)", which is a variance of .05. What the decoder sees is how far the embedding has turned. For
+# isotropic noise of variance $v$ per coordinate in $d$ dimensions, followed by normalising,
+#
+# $$\cos(x, x') \approx \frac{1}{\sqrt{1 + d v}}.$$
+#
+# Every condition is therefore given with its variance, its standard deviation, the norm of its noise, and the mean
+# cosine between embeddings and their perturbed copies as it was measured in training.
+#
+# An image's embedding, too, is a turned copy of its caption's. If the mean cosine of the two is $c$, Gaussian noise
+# turns an embedding just as far when its variance is
+#
+# $$v^\ast = \frac{1/c^2 - 1}{d}.$$
+#
+# That the best variance falls there is the *calibration law*, a hypothesis that this chapter tests.
+
+# %% tags=["remove-input"]
+chapter.say(noise_types_prose.world(study))
+
+# %% [markdown]
+# [Figure 2.1](#fig-ruler) lays the noise of all conditions on one scale. The families that the literature compares with
+# each other do not even overlap: some hardly move the embedding, others leave nothing of it.
+
+# %% tags=["hide-input"]
+chapter.figure(
+    figures.noise_ruler(study.table, matched=study.geometry.matched),
+    "ruler",
+    caption="How far each condition turns a caption's embedding: the mean cosine between embedding and perturbed copy, "
+    "measured in training, one marker a condition, one row a family. On the left, noise that changes nothing; on the "
+    "right, noise that leaves nothing. The dotted line is the mean cosine of an image and its own caption.",
+    alt=descriptions.of_ruler(study.table),
+)
+
+# %% tags=["remove-input"]
+chapter.say(noise_types_prose.currency(study))
 
 # %% [markdown]
 # ## The conditions
 #
-# Four controls bound what noise can do. *No noise* is the decoder that has only seen clean text embeddings.
-# *Shuffled* trains on embeddings of other captions, and *language model alone* on none, so they show what is won by
-# knowing the corpus's language. *Text to text* gives the decoder at test what it was trained on, the embedding of a
-# caption: the most that the decoder could do if there were no gap.
+# Five controls bound what noise can do:
 #
-# Student's t is run twice: *literal*, as Study A wrote it, with variance df/(df - 2), and *matched*, scaled to the
-# variance of the Gaussian. Independent t coordinates add up to a radius that is almost constant in high dimension;
-# only the *multivariate* t has a heavy-tailed radius. The *gradient* moves each embedding by a step of fixed length
-# in the direction that raises the caption loss (or lowers it), and *random direction* is a step of the same length.
-# [](#tab-conditions) lists every condition.
+# - *No noise*: a decoder that has only seen clean text embeddings. What it lacks is the price of the gap.
+# - *Shuffled embeddings*: training on other captions' embeddings. What it scores is owed to knowing the language alone.
+# - *Language model alone*: the same constant embedding for every caption, in training and at test.
+# - *Text to text*: the decoder without noise, given at test what it was trained on, the embedding of an image's first
+#   caption. There is no gap to cross, and the caption in question is among the references.
+# - *Trained on images*: the same captioner, trained on image embeddings as
+#   [ClipCap](https://arxiv.org/abs/2111.09734) is. It has what text-only training goes without.
+#
+# The families of noise:
+#
+# - *Gaussian* over a grid of variances, and the *uniform ball*, whose parameter is a radius.
+# - *Student t*, independent in each coordinate: as Study A wrote it, with variance $\nu/(\nu - 2)$ for $\nu$ degrees of
+#   freedom, and scaled to the variance of a Gaussian. The *multivariate t* draws one chi-square for a whole row, so its
+#   length is heavy-tailed too.
+# - *Gradient*: a step of fixed length $\varepsilon$ along the gradient of each caption's own loss with respect to $x$,
+#   ascending (as Study A did) or descending. A *random direction* of the same length is its control.
+#
+# [Table 2.1](#tab-noise) lists them all in the common currency.
 
 # %% tags=["hide-input"]
 chapter.table(
-    gallery.with_intervals(study.table, ["CIDEr", "METEOR"]),
-    "conditions",
-    caption="Every condition with its noise in the common currency, and scores of captions of test images in "
-    "points, with 95% intervals. A dash: the quantity does not apply.",
+    tables.noise_columns(study.table),
+    "noise",
+    caption="Every condition's noise. Variance and standard deviation are per coordinate, of the noise before "
+    "normalising; the norm is its expected length beside an embedding of length 1; the cosine was measured in training. "
+    "A dash: the quantity does not apply, or (the norm of Student t) has no closed form.",
+    groups=study.groups,
 )
 
 # %% [markdown]
 # ## Quality against cosine
 #
-# [](#fig-quality) puts the families on one axis. The vertical line is the cosine of an image and its own caption,
-# {glue:text}`matched:.2f`: the distance that the noise has to bridge.
+# [Figure 2.2](#fig-quality) is the chapter's main result: each family's captions, scored against people's references
+# by CIDEr, over the cosine that its noise leaves. Where two families have the same cosine, what differs between them is
+# the *shape* of the noise; along one curve it is the *amount*.
 
 # %% tags=["hide-input"]
 chapter.figure(
-    figures.quality_against_cosine(study.table, matched=study.matched),
+    figures.quality_against_cosine(study.table, matched=study.geometry.matched),
     "quality",
-    caption="CIDEr on captions of test images against the measured mean cosine of the training noise, one "
-    "curve a family. Bars are 95% intervals; bands are the controls with theirs.",
-    alt="Line chart of CIDEr against the mean cosine of the training noise, one curve for each family of "
-    "noise, with the controls as horizontal bands. The values are in the table of conditions.",
+    caption="CIDEr of captions of test images against the measured mean cosine of the training noise, one curve a "
+    "family; noise grows to the right. Bars are 95% intervals over test images, and over training seeds where a "
+    "condition has several (Table 2.1). Horizontal lines with bands are the controls with their intervals; the dotted "
+    "vertical line is the mean cosine of an image and its own caption.",
+    alt=descriptions.of_quality(study.table),
+)
+
+# %% [markdown]
+# [Table 2.2](#tab-scores) has the same conditions by other metrics. BLEU-4, METEOR, ROUGE-L, CIDEr and CHAIR read the
+# best caption of a beam search of width 5. MiniLM is Study A's measure, the mean cosine between each reference and each of
+# *five* generated captions in the space of the sentence encoder all-MiniLM-L6-v2; the five are the captions of the beam,
+# and all test images count, not the fifteen on which the baseline does best. CHAIRi is the share of the objects that a
+# caption mentions and the image does not hold. Decoders that collapse show in the last column: the share of images whose
+# caption another image has, too.
+
+# %% tags=["hide-input"]
+chapter.table(
+    tables.score_columns(
+        study.table,
+        ["CIDEr", "BLEU-4", "ROUGE-L", "MiniLM"],
+        {"METEOR": "METEOR", "CHAIRi": "CHAIRi ↓", "identical": "Identical ↓"},
+    ),
+    "scores",
+    caption="Scores of captions of test images in points (100 times the metric's value), means over seeds; in brackets, "
+    "95% intervals over images and seeds. METEOR, CHAIRi and the share of identical captions are given without interval. "
+    "An arrow marks what should be low.",
+    groups=study.groups,
 )
 
 # %% [markdown]
 # ## How much Gaussian noise
 #
-# Among the variances tried, CIDEr is highest at {glue:text}`best_variance:.3g` (cosine
-# {glue:text}`best_cosine:.2f`), with {glue:text}`best_cider:.1f` points against {glue:text}`none_cider:.1f` without
-# noise. The calibration law says {glue:text}`law:.3g`. [](#fig-variance) shows the whole curve.
+# Noise costs something: an embedding that was turned is harder to read. [Figure 2.3](#fig-variance) shows what is paid
+# and what is bought. The same captioners are asked twice, once with the embeddings of images, once with those of the
+# images' captions. Without a gap to cross, noise can only harm; across the gap it may help, up to a point.
 
 # %% tags=["hide-input"]
 chapter.figure(
-    figures.noise_curve(study.table, law=study.law),
+    figures.noise_curve(
+        study.table,
+        law=study.geometry.calibrated_variance,
+        reconstruction=study.reconstruction,
+        chosen=study.best.parameter,
+    ),
     "variance",
-    caption="CIDEr on captions of test images against the variance of the Gaussian noise, with 95% "
-    "intervals. Vertical lines: the calibration law's variance, CapDec's and Study A's.",
-    alt="Line chart of CIDEr against the variance of Gaussian noise on a log scale, with the score without "
-    "noise as a horizontal band. The values are in the table of conditions.",
+    caption="CIDEr of the same captioners against the variance of their Gaussian training noise, from images and from the "
+    "images' captions (text to text). Ribbons and bars are 95% intervals; horizontal lines are the captioner without "
+    "noise. The ring marks the variance that scores highest on validation images. Dotted lines: the variance of the "
+    "calibration law, CapDec's and Study A's.",
+    alt=descriptions.of_sweep(study.table, study.reconstruction),
 )
 
+# %% tags=["remove-input"]
+chapter.say(noise_types_prose.best_variance(study))
+chapter.say(noise_types_prose.reconstruction(study))
+
 # %% [markdown]
-# ## Differences from no noise
+# ### The calibration law
+
+# %% tags=["remove-input"]
+chapter.say(noise_types_prose.law(study))
+
+# %% [markdown]
+# ## The contrasts
+#
+# The questions of this chapter were written down before its cells were computed, with the conditions that answer them.
+# Each is a difference between two conditions on the same test images. The interval is a bootstrap over images and
+# seeds. The p-value is that of paired approximate randomisation, corrected by Holm's method over all questions of
+# [Table 2.3](#tab-contrasts). In what follows "better" and "worse" mean that interval and corrected p-value agree.
 
 # %% tags=["hide-input"]
 chapter.figure(
-    figures.contrast_forest(study.contrasts),
+    figures.contrast_forest(study.contrast_table),
     "contrasts",
-    caption="Difference in CIDEr from training without noise, with 95% intervals over images and seeds.",
-    alt="Forest plot of differences in CIDEr from no noise, one row a condition.",
+    caption="The chapter's contrasts: difference in CIDEr between two conditions on the same test images, with 95% "
+    "intervals over images and seeds and Holm-corrected p-values. A filled marker: interval and p-value agree that the "
+    "difference is not 0. Right of 0, the first of the two conditions is better.",
+    alt=descriptions.of_forest(study.contrast_table),
+)
+
+# %% tags=["hide-input"]
+chapter.table(
+    tables.contrast_columns(study.contrast_table),
+    "contrasts",
+    caption="The same contrasts as questions: first minus second condition, points of CIDEr, with 95% intervals.",
+)
+
+# %% tags=["remove-input"]
+chapter.say(noise_types_prose.detectable(study))
+
+# %% [markdown]
+# ## Why it comes out so
+#
+# ### Student t as it was written is no signal
+#
+# A tabled t variable with $\nu$ degrees of freedom has the variance $\nu/(\nu - 2)$, above 1 whatever $\nu$ is. The
+# embedding it is added to has length 1 *over all coordinates together*, a mean square of $1/d$ in each.
+
+# %% tags=["remove-input"]
+chapter.say(noise_types_prose.literal_t(study))
+
+# %% [markdown]
+# ### At equal variance the shape of independent noise hardly matters
+#
+# The squared length of $n$ is a sum of $d$ independent terms. Around its mean $d v$ it spreads by a share of
+# $\sqrt{(\kappa - 1)/d}$, with $\kappa = 3 + 6/(\nu - 4)$ the kurtosis of Student t for $\nu > 4$ and 3 for the Gaussian.
+# In hundreds of dimensions both are small: the heavy tails of single coordinates are averaged away, and what is left is
+# a step of nearly fixed length in a random direction, as Gaussian noise is. Only the multivariate t keeps its tails,
+# since one draw scales all coordinates. [Table 2.4](#tab-student) puts the three side by side.
+
+# %% tags=["hide-input"]
+chapter.table(
+    study.side_by_side(
+        {"student t, literal": "as written", "student t, matched": "matched", "multivariate t": "multivariate"},
+        parameter="df",
+    ),
+    "student",
+    caption="Student t in its three forms by degrees of freedom: measured mean cosine, and CIDEr of captions of test "
+    "images in points with 95% intervals. Matched and multivariate have one variance for all degrees of freedom.",
+)
+
+# %% tags=["remove-input"]
+chapter.say(noise_types_prose.matched_t(study))
+
+# %% [markdown]
+# ### The gradient's steps are too small to be noise
+#
+# A step of length $\varepsilon \le 1$ leaves a cosine of at least $\sqrt{1 - \varepsilon^2}$, whatever its direction. To
+# tell what the *direction* does, [Table 2.5](#tab-gradient) sets both signs of the gradient beside a random direction, up
+# to steps longer than the embedding itself.
+
+# %% tags=["hide-input"]
+chapter.table(
+    study.side_by_side(
+        {"gradient": "ascending", "gradient, descending": "descending", "random direction": "random"},
+        parameter="ε",
+    ),
+    "gradient",
+    caption="Steps of one length ε in three directions: up the caption loss, down it, and at random. Measured mean "
+    "cosine, and CIDEr of captions of test images in points with 95% intervals.",
+)
+
+# %% tags=["remove-input"]
+chapter.say(noise_types_prose.gradient(study))
+
+# %% [markdown]
+# ## The same images, six systems
+#
+# Scores are averages; [Figure 2.5](#fig-captions) is what they average over.
+
+# %% tags=["hide-input"]
+examples = study.examples()
+chapter.panel(
+    gallery.caption_panel(examples.images, examples.references, examples.systems),
+    "captions",
+    caption="A dozen test images, evenly spaced over the test set and not selected, each with one of its reference "
+    "captions and the captions of six systems (first seed, best of the beam).",
 )
 
 # %% [markdown]
-# ## The same images, several systems
+# ## What this says of Study A's claims
+#
+# Study A compared its noises with a published CapDec checkpoint. The baseline here is a captioner of this world, trained
+# like all others with Gaussian noise of the variance that Study A names; so the comparison is one of noise alone, which
+# the original was not. A claim is *supported* or *not supported* where the contrasts say so beyond doubt, *undecided*
+# where they do not, and an *artefact* where the difference is real and owed to something other than what is claimed.
 
-# %% tags=["hide-input"]
-chapter.panel(
-    gallery.caption_panel(study.examples.images, study.examples.references, study.examples.systems),
-    "captions",
-    caption="A dozen test images drawn at random, each with one of its reference captions and the captions "
-    "of several systems.",
+# %% tags=["remove-input"]
+chapter.claims(
+    study.claim_cards,
+    "claims",
+    caption="Study A's two claims on noise, the verdicts, and the contrasts that decide them, in points of CIDEr with "
+    "95% intervals. The codes name the cells behind each side; they lead to Table 2.8.",
+)
+
+# %% [markdown]
+# ## How this chapter was computed
+
+# %% tags=["remove-input"]
+chapter.say(noise_types_record.footer(study))
+
+# %% tags=["remove-input"]
+chapter.table(
+    noise_types_record.costs(study),
+    "costs",
+    caption="What the cells cost: seconds are wall-clock time of training and decoding, with other cells beside them on "
+    "the same machine; peak memory is that of the process on a CPU and of the device on a GPU.",
+)
+
+# %% tags=["remove-input"]
+cells = noise_types_record.cells(study)
+chapter.table(
+    cells,
+    "cells",
+    caption="Every cell of the chapter, by its folder in results/cells: one trained captioner with its captions and "
+    "per-image scores. CIDEr in points, of captions of test images.",
+    ids=[f"cell-{cell}" for cell in cells["Cell"]],
 )

@@ -89,6 +89,7 @@ def contrast_table(found: Sequence[Contrast]) -> pd.DataFrame:
             "low": c.estimate.low,
             "high": c.estimate.high,
             "p (Holm)": c.p_value,
+            "sign": c.sign,
             "cell": c.cell,
         }
         for c in found

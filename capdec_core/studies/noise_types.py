@@ -5,16 +5,10 @@ which neither can be judged. Sources: Nukrai et al. 2022 (Gaussian, variance .01
 normalised gradient); Miyato et al. 2017 (the gradient as an adversarial direction).
 """
 
-from dataclasses import dataclass
-from functools import cached_property
-
-import numpy as np
-import pandas as pd
-
 from capdec_core import paths
 from capdec_core.cell import CellConfig
-from capdec_core.gap import Geometry, of_profile
-from capdec_core.material import Material, corpus_of
+from capdec_core.gap import of_profile
+from capdec_core.material import Material
 from capdec_core.noise import (
     Gaussian,
     MultivariateT,
@@ -27,12 +21,9 @@ from capdec_core.noise import (
 from capdec_core.profiles import NoiseTypesSettings, Profile, load_profile
 from capdec_core.runner import Runner
 from capdec_core.store import CellStore
-from capdec_core.studies.claims import Claim, Contrast, contrasts
 from capdec_core.studies.conditions import Condition, all_cells, cells_of
-from capdec_core.studies.noise_types_claims import claims, named, pairs
+from capdec_core.studies.noise_types_view import NoiseTypes
 from capdec_core.studies.results import Results
-
-EXAMPLES = 12
 
 
 def conditions(profile: Profile, seeds: int) -> list[Condition]:
@@ -53,52 +44,6 @@ def conditions(profile: Profile, seeds: int) -> list[Condition]:
 def cells(profile: Profile, material: Material) -> list[CellConfig]:
     """Return the chapter's cells, each once."""
     return all_cells(conditions(profile, profile.seeds), profile, material)
-
-
-@dataclass(frozen=True)
-class Examples:
-    """Test images with a reference caption and several systems' captions, for a panel."""
-
-    images: np.ndarray
-    references: list[str]
-    systems: dict[str, list[str]]
-
-
-@dataclass(frozen=True)
-class NoiseTypes:
-    """The chapter's results: everything that the notebook shows."""
-
-    profile: Profile
-    results: Results
-    geometry: Geometry
-
-    @cached_property
-    def table(self) -> pd.DataFrame:
-        """One row a condition."""
-        return self.results.table()
-
-    @cached_property
-    def contrasts(self) -> list[Contrast]:
-        """The chapter's family of contrasts, corrected together."""
-        return contrasts(self.results, pairs(self.results, self.profile.noise_types))
-
-    @cached_property
-    def claims(self) -> list[Claim]:
-        """Study A's claims with their verdicts."""
-        return claims(self.contrasts)
-
-    def named(self, family: str, parameter: float | None = None) -> Condition:
-        """Return the condition of a family with this parameter (the first, where None)."""
-        return named(self.results, family, parameter)
-
-    def examples(self, count: int = EXAMPLES) -> Examples:
-        """Return test images spread evenly over the split, with the captions of headline conditions."""
-        split = corpus_of(self.profile).split("test")
-        shown = [c for c in self.results.cells if c.seeds > 1 or c.family == "language model alone"]
-        captions = {c.label: self.results.captions(c) for c in shown}
-        indices = np.linspace(0, len(next(iter(captions.values()))) - 1, count).round().astype(int).tolist()
-        systems = {label: [found[split.ids[i]] for i in indices] for label, found in captions.items()}
-        return Examples(split.render(indices), [split.captions[i][0] for i in indices], systems)
 
 
 def run(profile_name: str, device: str = "cpu", seeds: int | None = None) -> NoiseTypes:

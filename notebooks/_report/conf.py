@@ -26,6 +26,7 @@ nb_execution_mode = "off"
 nb_code_prompt_show = "Show the code"
 nb_code_prompt_hide = "Hide the code"
 nb_output_stderr = "remove"
+nb_render_markdown_format = "myst"
 nb_ipywidgets_js: dict[str, dict[str, str]] = {}
 
 html_theme = "sphinx_book_theme"

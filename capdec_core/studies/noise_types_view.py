@@ -1,0 +1,215 @@
+"""What chapter 2 shows: its tables, contrasts, examples and measurements, each computed from the scored cells."""
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+import pandas as pd
+
+from capdec_core.gallery import ClaimCard
+from capdec_core.gap import Geometry
+from capdec_core.material import corpus_of
+from capdec_core.profiles import Profile
+from capdec_core.statistics import Equivalence, Estimate, equivalence, paired_difference
+from capdec_core.studies.claims import Claim, Contrast, contrast_table, contrasts
+from capdec_core.studies.conditions import Condition
+from capdec_core.studies.noise_types_claims import BASELINE_VARIANCE, claims, named, pairs
+from capdec_core.studies.results import Results
+from capdec_core.tables import Markup, p_text, with_interval
+
+EXAMPLES = 12
+EQUIVALENCE_MARGIN = 0.1
+"""CIDEr (10 points): a smaller difference between two forms of noise is called none. Fixed in advance."""
+
+GROUPS = {
+    "gaussian": "Gaussian",
+    "uniform ball": "Uniform ball",
+    "student t, literal": "Student t, as Study A wrote it",
+    "student t, matched": "Student t, variance matched",
+    "multivariate t": "Multivariate t, variance matched",
+    "gradient": "Gradient, ascending the loss",
+    "gradient, descending": "Gradient, descending the loss",
+    "random direction": "Random direction",
+}
+"""Headings of the families in tables; what is not named is a control."""
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Test images with a reference caption and several systems' captions, for a panel."""
+
+    images: np.ndarray
+    references: list[str]
+    systems: dict[str, list[str]]
+
+
+@dataclass(frozen=True)
+class NoiseTypes:
+    """The chapter's results: everything that the notebook shows."""
+
+    profile: Profile
+    results: Results
+    geometry: Geometry
+
+    @cached_property
+    def table(self) -> pd.DataFrame:
+        """One row a condition."""
+        return self.results.table()
+
+    @property
+    def groups(self) -> list[str]:
+        """The heading of each row of the table."""
+        return [GROUPS.get(family, "Controls") for family in self.table.family]
+
+    @cached_property
+    def contrasts(self) -> list[Contrast]:
+        """The chapter's family of contrasts, corrected together."""
+        return contrasts(self.results, pairs(self.results, self.profile.noise_types))
+
+    @property
+    def contrast_table(self) -> pd.DataFrame:
+        """One row a contrast."""
+        return contrast_table(self.contrasts)
+
+    @cached_property
+    def claims(self) -> list[Claim]:
+        """Study A's claims with their verdicts."""
+        return claims(self.contrasts)
+
+    def named(self, family: str, parameter: float | None = None) -> Condition:
+        """Return the condition of a family with this parameter (the first, where None)."""
+        return named(self.results, family, parameter)
+
+    def family(self, name: str) -> list[Condition]:
+        """Return a family's conditions, by their parameter."""
+        found = [condition for condition in self.results.cells if condition.family == name]
+        return sorted(found, key=lambda condition: condition.parameter or 0)
+
+    @cached_property
+    def none(self) -> Condition:
+        """Training without noise."""
+        return self.named("none")
+
+    @cached_property
+    def baseline(self) -> Condition:
+        """Gaussian noise of the variance that Study A compares with."""
+        return self.named("gaussian", BASELINE_VARIANCE)
+
+    @cached_property
+    def best(self) -> Condition:
+        """The Gaussian whose variance scores highest on validation images."""
+        return self.results.best(self.family("gaussian"))
+
+    @cached_property
+    def nearest_to_law(self) -> Condition | None:
+        """The Gaussian whose variance is nearest, as a ratio, to v*; None where the law has no solution."""
+        law = self.geometry.calibrated_variance
+        if not np.isfinite(law):
+            return None
+        return min(self.family("gaussian"), key=lambda c: abs(np.log((c.parameter or 0) / law)))
+
+    def difference(self, a: Condition, b: Condition, metric: str = "CIDEr") -> Estimate:
+        """Return a minus b on test captions with its interval; outside the corrected family of contrasts."""
+        return _difference(self.results, a, b, metric)
+
+    @cached_property
+    def as_texts(self) -> Results:
+        """The captioners without noise and with Gaussian noise, given each test caption's own text embedding."""
+        cells = self.results.cells
+        kept = {c: cells[c] for c in cells if c.family in ("none", "gaussian")}
+        return replace(self.results, cells={replace(c, evaluate="text"): found for c, found in kept.items()})
+
+    @cached_property
+    def reconstruction(self) -> pd.DataFrame:
+        """One row a captioner of `as_texts`; the one without noise is of family "text to text"."""
+        table = self.as_texts.table()
+        plain = table.family == "none"
+        table.loc[plain, ["family", "label"]] = ["text to text", "No noise, text to text"]
+        return table
+
+    def reconstruction_change(self) -> Estimate:
+        """Return what the best Gaussian's noise changes in reconstruction: its CIDEr minus that without noise."""
+        a, b = (replace(condition, evaluate="text") for condition in (self.best, self.none))
+        return _difference(self.as_texts, a, b, "CIDEr")
+
+    @cached_property
+    def shape(self) -> tuple[Condition, Condition]:
+        """Student t and the Gaussian of the same variance, the pair that shows what the noise's shape does."""
+        grid = self.profile.noise_types
+        matched = self.named("student t, matched", grid.headline_df)
+        return matched, self.named("gaussian", grid.matched_variance)
+
+    @cached_property
+    def shape_equivalence(self) -> Equivalence:
+        """The test that this pair differs by less than `EQUIVALENCE_MARGIN` in CIDEr."""
+        a, b = (self.results.matrix(condition, "CIDEr") for condition in self.shape)
+        resamples, generator = self.results.statistics.resamples, self.results.generator()
+        return equivalence(a, b, margin=EQUIVALENCE_MARGIN, resamples=resamples, generator=generator)
+
+    def side_by_side(self, families: dict[str, str], parameter: str) -> pd.DataFrame:
+        """Return families beside each other, one row a parameter: measured cosine and CIDEr with its interval.
+
+        Args:
+            families: title of each family in the columns, by its name.
+            parameter: title of the parameter's column.
+        """
+        values = sorted({c.parameter or 0.0 for family in families for c in self.family(family)})
+        rows = [{parameter: f"{value:g}"} | self._beside(families, value) for value in values]
+        return pd.DataFrame(rows)
+
+    def _beside(self, families: dict[str, str], value: float) -> dict[str, str]:
+        cells: dict[str, str] = {}
+        for family, title in families.items():
+            row = self.table[(self.table.family == family) & (self.table.parameter == value)].iloc[0]
+            cells[f"Cosine, {title}"] = f"{row.cosine:.3f}"
+            cells[f"CIDEr, {title}"] = with_interval(row.CIDEr, row.CIDEr_low, row.CIDEr_high)
+        return cells
+
+    def examples(self, count: int = EXAMPLES) -> Examples:
+        """Return test images spread evenly over the split, with the captions of six headline conditions."""
+        split = corpus_of(self.profile).split("test")
+        captions = {c.label: self.results.captions(c) for c in self.shown}
+        indices = np.linspace(0, len(next(iter(captions.values()))) - 1, count).round().astype(int).tolist()
+        systems = {label: [found[split.ids[i]] for i in indices] for label, found in captions.items()}
+        return Examples(split.render(indices), [split.captions[i][0] for i in indices], systems)
+
+    @property
+    def shown(self) -> list[Condition]:
+        """The conditions whose captions are printed."""
+        grid = self.profile.noise_types
+        return [
+            self.none,
+            self.best,
+            self.named("gradient", grid.headline_epsilon),
+            self.named("student t, literal", grid.headline_df),
+            self.named("trained on images"),
+            self.named("language model alone"),
+        ]
+
+    @property
+    def claim_cards(self) -> list[ClaimCard]:
+        """The claims with the contrasts that decide them and links to the cells behind."""
+        return [
+            ClaimCard(c.source, c.claim, c.verdict, c.reason, self._evidence(c.contrasts))
+            for c in self.claims
+        ]
+
+    def _evidence(self, deciding: tuple[Contrast, ...]) -> pd.DataFrame:
+        return pd.DataFrame(
+            {
+                "Question": c.question,
+                "Difference": with_interval(c.estimate.value, c.estimate.low, c.estimate.high, signed=True),
+                "p (Holm)": p_text(c.p_value),
+                "Cells": Markup(f"{self._links(c.a)} − {self._links(c.b)}"),
+            }
+            for c in deciding
+        )
+
+    def _links(self, condition: Condition) -> str:
+        ids = [cell.id for cell in self.results.cells[condition]]
+        return " ".join(f'<a href="#cell-{cell}"><code>{cell[:6]}</code></a>' for cell in ids)
+
+
+def _difference(results: Results, a: Condition, b: Condition, metric: str) -> Estimate:
+    x, y = results.matrix(a, metric), results.matrix(b, metric)
+    return paired_difference(x, y, resamples=results.statistics.resamples, generator=results.generator())
