@@ -16,7 +16,16 @@ from capdec_core.resume import tensor_digest
 
 IMAGE_BATCH = 256
 TEXT_BATCH = 1024
-UNREADABLE = (RuntimeError, ValueError, OSError, KeyError, TypeError, SafetensorError, UnpicklingError)
+UNREADABLE = (
+    AssertionError,
+    KeyError,
+    OSError,
+    RuntimeError,
+    SafetensorError,
+    TypeError,
+    UnpicklingError,
+    ValueError,
+)
 """What open_clip raises for a model that is unknown or a file that is missing, damaged or foreign."""
 
 
@@ -77,9 +86,10 @@ def normalise(images: torch.Tensor, preprocess: dict) -> torch.Tensor:
 def _load(model: str, pretrained: str | None, device: torch.device) -> tuple[torch.nn.Module, object]:
     _require_weights(model, pretrained)
     try:
-        network, _, transform = open_clip.create_model_and_transforms(
-            model, pretrained, device=device, require_pretrained=True
-        )
+        with torch.random.fork_rng(devices=[]):  # weights are drawn before they are read
+            network, _, transform = open_clip.create_model_and_transforms(
+                model, pretrained, device=device, require_pretrained=True
+            )
     except UNREADABLE as error:
         label = f"{model} ({pretrained})" if pretrained else model
         raise CapdecError(f"open_clip cannot load {label}: {error}") from None
