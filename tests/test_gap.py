@@ -1,5 +1,6 @@
 """Geometry of the modality gap: published pairs, closed forms, bad files."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -92,3 +93,42 @@ def test_command_prints_table_and_json(tmp_path: Path) -> None:
     table = CliRunner().invoke(app, ["gap", str(path)])
     assert "matched cosine" in table.output
     assert '"gap_norm":' in CliRunner().invoke(app, ["gap", str(path), "--json"]).output
+
+
+def test_an_archive_is_no_array(tmp_path: Path) -> None:
+    path = tmp_path / "pairs.npy"
+    path.write_bytes(b"PK\x03\x04 cut off")
+    with pytest.raises(CapdecError, match="is not a"):
+        of_file(path)
+    with path.open("wb") as stream:
+        np.savez(stream, a=np.ones((2, 3, 4)))
+    with pytest.raises(CapdecError, match=r"\(2, n, d\)"):
+        of_file(path)
+
+
+def test_the_calibrated_variance_has_the_matched_cosine() -> None:
+    """cos = 1 / sqrt(1 + d v), so v = (1 / c^2 - 1) / d; by hand for c = 0.8 and d = 2: 0.28125."""
+    images = np.array([[1.0, 0.0], [0.0, 1.0]])
+    texts = np.array([[0.8, 0.6], [-0.6, 0.8]])
+    assert geometry(images, texts).calibrated_variance == pytest.approx(0.28125)
+
+
+def test_json_of_pairs_that_point_apart_is_still_json(tmp_path: Path) -> None:
+    """Below a cosine of 0 no noise has it: the variance is null, which JSON knows, not NaN, which it does not."""
+    path = tmp_path / "pairs.npy"
+    np.save(path, np.array([[[1.0, 0.0], [0.0, 1.0]], [[-1.0, 0.0], [0.0, -1.0]]]))
+    result = CliRunner().invoke(app, ["gap", str(path), "--json"])
+
+    def refuse(constant: str) -> None:
+        raise ValueError(constant)
+
+    found = json.loads(result.output, parse_constant=refuse)
+    assert found["calibrated_variance"] is None
+    assert found["matched"] == pytest.approx(-1)
+
+
+def test_a_wrong_device_or_profile_is_refused() -> None:
+    with pytest.raises(CapdecError, match="DEVICE is one of"):
+        of_profile("smoke", "tpu")
+    with pytest.raises(CapdecError, match="PROFILE is one of"):
+        of_profile("paper", "cpu")
