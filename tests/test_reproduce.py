@@ -1,0 +1,149 @@
+"""The book from end to end at the smallest size, and what its commands do in which order."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+
+from capdec_core import reproduce as module
+from capdec_core.errors import CapdecError
+from capdec_core.profiles import load_profile
+from capdec_core.reproduce import Book
+
+CAPDEC = Path(sys.executable).with_name("capdec")
+
+
+def reproduce_smoke(results: Path) -> subprocess.CompletedProcess[str]:
+    """Run the book's command as `make smoke` does, with results in a folder of its own."""
+    environment = os.environ | {"CAPDEC_RESULTS": str(results)}
+    command = [CAPDEC, "reproduce", "--profile", "smoke", "--device", "cpu"]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+
+
+def outputs(notebook: Path) -> list[Any]:
+    """Everything a notebook shows but its pictures: text, tables, values for the prose."""
+    nbformat.validate(read := nbformat.read(notebook, as_version=4))
+    shown = [output for cell in read.cells for output in cell.get("outputs", [])]
+    assert [output for output in shown if output.output_type == "error"] == []
+    return [
+        {kind: value for kind, value in output.data.items() if not kind.startswith("image/")}
+        for output in shown
+        if "data" in output
+    ]
+
+
+def stamps(folder: Path) -> dict[Path, int]:
+    return {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
+
+
+def test_the_book_at_the_smallest_size_twice(tmp_path: Path) -> None:
+    """One function, so that the book is made twice and not once a test."""
+    first = reproduce_smoke(tmp_path)
+    assert first.returncode == 0, first.stderr[-3000:]
+    page = tmp_path / "report" / "smoke" / "index.html"
+    took, link = first.stdout.splitlines()[-2:]
+    assert re.fullmatch(r"The book took \d+\.\d minutes\.", took)
+    assert link == f"Report: {page.as_uri()}"
+    chapter = page.with_name("02_noise_types.html")
+    assert page.is_file()
+    assert "02_noise_types.html" in page.read_text()
+    assert "CIDEr" in chapter.read_text()
+
+    executed = tmp_path / "executed" / "smoke" / "02_noise_types.ipynb"
+    shown, cells = outputs(executed), tmp_path / "cells"
+    assert any("<table" in output.get("text/html", "") for output in shown)
+    made = list(cells.iterdir())
+    assert len(made) > 10
+    assert all((cell / "scores.json").is_file() for cell in made)
+    before = stamps(cells)
+
+    second = reproduce_smoke(tmp_path)
+    assert second.returncode == 0, second.stderr[-3000:]
+    assert stamps(cells) == before, "a second run computed something"
+    assert "cell/s" not in second.stderr
+    assert outputs(executed) == shown
+    assert page.is_file()
+
+
+@pytest.fixture
+def steps(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[str]:
+    """What a book was asked to do, with every step stood in for."""
+    done: list[str] = []
+
+    def step(name: str, result: Any) -> Any:
+        def record(book: Book, *arguments: Any) -> Any:
+            done.append(" ".join([name, book.profile.name, book.device, *map(str, arguments)]))
+            return result
+
+        return record
+
+    monkeypatch.setattr(Book, "compute", step("compute", None))
+    monkeypatch.setattr(Book, "execute", step("execute", tmp_path / "chapter.ipynb"))
+    monkeypatch.setattr(Book, "bind", step("bind", tmp_path / "index.html"))
+    return done
+
+
+def test_cells_then_notebooks_then_report(steps: list[str], tmp_path: Path) -> None:
+    assert module.reproduce("smoke", "cpu") == tmp_path / "index.html"
+    assert steps == ["compute smoke cpu ['noise_types']", "execute smoke cpu noise_types", "bind smoke cpu"]
+
+
+def test_a_study_is_its_cells_and_its_notebook(steps: list[str], tmp_path: Path) -> None:
+    assert module.study("noise_types", "scenes", "cpu") == tmp_path / "chapter.ipynb"
+    assert steps == ["compute scenes cpu ['noise_types']", "execute scenes cpu noise_types"]
+
+
+def test_a_report_computes_nothing(steps: list[str], tmp_path: Path) -> None:
+    assert module.report("smoke", "cpu") == tmp_path / "index.html"
+    assert steps == ["bind smoke cpu"]
+
+
+@pytest.mark.parametrize(
+    ("command", "arguments", "message"),
+    [
+        ("reproduce", ["paper", "cpu"], "PROFILE is one of"),
+        ("reproduce", ["smoke", "tpu"], "DEVICE is one of"),
+        ("report", ["smoke", "tpu"], "DEVICE is one of"),
+        ("study", ["heads", "smoke", "cpu"], "NAME is one of"),
+    ],
+)
+def test_a_wrong_name_stops_before_any_work(
+    steps: list[str], command: str, arguments: list[str], message: str
+) -> None:
+    with pytest.raises(CapdecError, match=message):
+        getattr(module, command)(*arguments)
+    assert steps == []
+
+
+def test_a_notebook_gets_the_profile_the_device_and_the_seeds(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    calls: list[tuple[Any, ...]] = []
+    monkeypatch.setattr(module, "execute", lambda *arguments: calls.append(arguments))
+    monkeypatch.setattr(module.paths, "EXECUTED", tmp_path)
+    output = Book(load_profile("smoke"), "cpu").execute("noise_types")
+    ((notebook, written, parameters),) = calls
+    assert notebook.is_file()
+    assert output == written == tmp_path / "smoke" / "02_noise_types.ipynb"
+    assert parameters == {"profile": "smoke", "device": "cpu", "seeds": 2}
+
+
+def test_a_report_of_chapters_that_were_not_run_says_so(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(module.paths, "EXECUTED", tmp_path / "executed")
+    monkeypatch.setattr(module.paths, "REPORT", tmp_path / "report")
+    with pytest.raises(CapdecError, match="02_noise_types"):
+        module.report("smoke", "cpu")
+    assert not (tmp_path / "report").exists()
+
+
+def test_profiles_do_not_share_a_report() -> None:
+    smoke, scenes = (Book(load_profile(name), "cpu") for name in ("smoke", "scenes"))
+    assert smoke.report != scenes.report
+    assert smoke.executed != scenes.executed
