@@ -27,7 +27,7 @@ FAMILIES: Mapping[str, Mark] = {
     "student t, matched": Mark("#078055", "^"),
     "multivariate t": Mark("#549bc3", "D"),
     "gradient": Mark("#9d3f7a", "P"),
-    "gradient, descending": Mark("#7a58f0", "*", (0, (4, 2))),
+    "gradient, descending": Mark("#7a58f0", "p", (0, (4, 2))),
     "random direction": Mark("#949494", "v"),
 }
 """Families with a strength: curves. Hues near Okabe and Ito's (2008), deepened to show on white and black."""

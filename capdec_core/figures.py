@@ -20,6 +20,7 @@ from capdec_core.chart_style import CONTROLS, FAMILIES, INK, MUTED, PAPER, POINT
 from capdec_core.tables import p_text, with_interval
 
 RECONSTRUCTION = Mark("#078055", "^", (0, (4, 2)))
+_HEADING: Any = {"fontsize": 9, "color": MUTED, "va": "center"}
 _SHUFFLED = Mark(MUTED, "h")
 COSINE = "Measured mean cosine of a caption embedding with its perturbed copy (spaced by angle)"
 
@@ -40,16 +41,16 @@ def quality_against_cosine(
     _check_families(table)
     with style():
         figure, axes = _blank(height=5.2)
-        _angle_scale(axes, table)
-        for family, mark in FAMILIES.items():
+        _angle_scale(axes, table, matched)
+        for depth, (family, mark) in enumerate(FAMILIES.items()):
             rows = table[table.family == family].sort_values("cosine")
             if len(rows):
-                _curve(axes, rows, rows.cosine, metric, mark, label=_capital(family))
+                _curve(axes, rows, rows.cosine, metric, mark, _capital(family), depth)
         _control_bands(axes, table, metric)
         if matched is not None:
             _headroom(axes, 0.08)
-            _vertical(axes, matched, f"an image and its caption: {matched:.2f}", side="left")
-        axes.set(xlabel=COSINE, ylabel=_metric_label(metric))
+            _vertical(axes, matched, _pair_name(matched), side="left")
+        axes.set(xlabel=COSINE, ylabel=f"{metric} on captions of images (points)")
         figure.legend(loc="outside upper left", ncols=4, handletextpad=0.5, columnspacing=1.4, fontsize=9)
     return figure
 
@@ -65,7 +66,7 @@ def noise_ruler(table: pd.DataFrame, matched: float | None = None) -> Figure:
     families = [family for family in (*FAMILIES, "shuffled") if family in set(rows.family)]
     with style():
         figure, axes = _blank(height=1.3 + 0.34 * len(families))
-        _angle_scale(axes, rows)
+        _angle_scale(axes, rows, matched)
         for height, family in enumerate(reversed(families)):
             mark = FAMILIES.get(family, _SHUFFLED)
             axes.plot(
@@ -77,7 +78,7 @@ def noise_ruler(table: pd.DataFrame, matched: float | None = None) -> Figure:
         axes.tick_params(axis="y", length=0)
         axes.set(ylim=(-0.6, len(families) + 0.1), xlabel=COSINE)
         if matched is not None:
-            _vertical(axes, matched, f"an image and its caption: {matched:.2f}", side="left")
+            _vertical(axes, matched, _pair_name(matched), side="left")
     return figure
 
 
@@ -111,7 +112,7 @@ def noise_curve(
         _headroom(axes, 0.2)
         _variance_marks(axes, law)
         _plain_decades(axes.xaxis)
-        axes.set(xlabel="Variance of the Gaussian noise, per coordinate", ylabel=_metric_label(metric))
+        axes.set(xlabel="Variance of the Gaussian noise, per coordinate", ylabel=f"{metric} (points)")
         _deviation_axis(axes)
         figure.legend(loc="outside upper left", ncols=3, handletextpad=0.5, columnspacing=1.4, fontsize=9)
     return figure
@@ -163,7 +164,9 @@ def contrast_forest(table: pd.DataFrame, metric: str = "CIDEr") -> Figure:
         axes.tick_params(axis="y", length=0)
         axes.grid(axis="y", visible=False)
         axes.spines["left"].set_visible(False)
-        axes.set(ylim=(-0.6, len(table) - 0.4))
+        axes.set(ylim=(-0.6, len(table) - 0.1))
+        axes.text(1.02, 1, "Difference [interval]", **_HEADING, transform=axes.transAxes)
+        axes.text(1.42, 1, "p (Holm)", **_HEADING, transform=axes.transAxes)
         axes.set_xlabel(f"Difference in {metric}, first minus second (points, 95% interval)")
     return figure
 
@@ -183,16 +186,20 @@ def _difference(axes: Axes, height: float, row: Mapping[str, Any]) -> None:
         linestyle="none", markersize=8, markerfacecolor=mark.colour if row["sign"] else PAPER,
     )  # fmt: skip
     interval = with_interval(row["difference"], row["low"], row["high"], signed=True)
-    text = f"{interval}  p {p_text(row['p (Holm)'])}"
-    axes.text(1.02, height, text, transform=axes.get_yaxis_transform(), va="center", fontsize=9)
+    beside: dict[str, Any] = {"transform": axes.get_yaxis_transform(), "va": "center", "fontsize": 9}
+    axes.text(1.02, height, interval, **beside)
+    axes.text(1.42, height, p_text(row["p (Holm)"]), **beside)
 
 
-def _curve(axes: Axes, rows: pd.DataFrame, x: pd.Series, metric: str, mark: Mark, label: str) -> None:
+def _curve(
+    axes: Axes, rows: pd.DataFrame, x: pd.Series, metric: str, mark: Mark, label: str, depth: int = 0
+) -> None:
+    """Draw points, intervals and line; a greater depth lies under a smaller one."""
     low, high = _interval(rows, metric)
     y = POINTS * rows[metric]
     axes.errorbar(
         x, y, yerr=[y - low, high - y], color=mark.colour, marker=mark.marker, linestyle=mark.line,
-        elinewidth=1.2, markeredgecolor=PAPER, markeredgewidth=0.7, label=label,
+        elinewidth=1.2, markeredgecolor=PAPER, markeredgewidth=0.7, label=label, zorder=3 - 0.1 * depth,
     )  # fmt: skip
 
 
@@ -245,13 +252,17 @@ def _vertical(axes: Axes, x: float, text: str, *, rank: int = 0, side: str = "ri
     )  # fmt: skip
 
 
-def _angle_scale(axes: Axes, table: pd.DataFrame) -> None:
+def _pair_name(matched: float) -> str:
+    return f"an image and its caption: {matched:.2f}".replace("-", "−")
+
+
+def _angle_scale(axes: Axes, table: pd.DataFrame, matched: float | None) -> None:
     """Space the cosine axis by angle, so that cosines near 1 can be told apart; noise grows to the right."""
     axes.set_xscale("function", functions=(_angle, np.cos))
-    lowest = float(np.nanmin([0.0, *table.loc[table.family.isin(FAMILIES), "cosine"]]))
+    lowest = float(np.nanmin([0.0, matched or 0.0, *table.loc[table.family.isin(FAMILIES), "cosine"]]))
     axes.set_xlim(np.cos(np.arccos(lowest) + 0.03), 1)  # the scale itself turns the axis round
-    axes.xaxis.set_major_locator(FixedLocator([1, 0.99, 0.95, *np.arange(9, -1, -1) / 10]))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.xaxis.set_major_locator(FixedLocator([1, 0.99, 0.95, *np.arange(9, -11, -1) / 10]))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}".replace("-", "−")))
     axes.xaxis.set_minor_formatter(NullFormatter())
 
 
@@ -277,10 +288,6 @@ def _headroom(axes: Axes, share: float) -> None:
     """Keep the top `share` of the axes free of data, for names."""
     bottom, top = axes.get_ylim()
     axes.set_ylim(bottom, top + (top - bottom) * share / (1 - share))
-
-
-def _metric_label(metric: str) -> str:
-    return f"{metric} on captions of images (points)"
 
 
 def _capital(text: str) -> str:

@@ -17,6 +17,9 @@ from capdec_core.chart_style import GRID, INK, MUTED, PAPER, style
 from capdec_core.files import write_atomic
 from capdec_core.tables import html_table
 
+EMPTY = "<em>(no words)</em>"
+TALL = 16
+"""A table of more rows scrolls in a window of its own in the report."""
 _DARK = {INK: "#e6e9ec", MUTED: "#a3adb8", GRID: "#343c46", PAPER: "#121212"}
 
 
@@ -56,8 +59,8 @@ class Gallery:
         ids: Sequence[str] | None = None,
     ) -> None:
         """Show a table with its number and caption; cells, groups and ids as `tables.html_table` takes them."""
-        body = html_table(table, groups, ids)
-        self._show("Table", name, caption, f'<div class="table-scroll">{body}</div>')
+        kind = "table-scroll tall" if len(table) > TALL else "table-scroll"
+        self._show("Table", name, caption, f'<div class="{kind}">{html_table(table, groups, ids)}</div>')
 
     def claims(self, cards: Sequence["ClaimCard"], name: str, caption: str) -> None:
         """Show claims with their verdicts as a table of the chapter."""
@@ -87,7 +90,7 @@ def svg_bytes(figure: Figure) -> bytes:
 
 
 def caption_panel(images: np.ndarray, references: Sequence[str], systems: Mapping[str, Sequence[str]]) -> str:
-    """Return an HTML table with each image beside a person's caption and every system's.
+    """Return an HTML table with each image beside a reference caption and every system's.
 
     Args:
         images: uint8 (n, height, width, 3); small ones are scaled up without smoothing.
@@ -96,7 +99,7 @@ def caption_panel(images: np.ndarray, references: Sequence[str], systems: Mappin
     """
     rows = []
     for index, image in enumerate(images):
-        lines = {"reference": references[index], **{name: texts[index] for name, texts in systems.items()}}
+        lines = {"Reference": references[index], **{name: texts[index] for name, texts in systems.items()}}
         rows.append(_panel_rows(image, lines))
     return f'<div class="table-scroll"><table class="captions">{"".join(rows)}</table></div>'
 
@@ -104,11 +107,11 @@ def caption_panel(images: np.ndarray, references: Sequence[str], systems: Mappin
 def _panel_rows(image: np.ndarray, lines: Mapping[str, str]) -> str:
     picture = (
         f'<td rowspan="{len(lines)}"><img src="{_data_uri(_image_png(image), "png")}" width="144" '
-        f'alt="{escape(lines["reference"])}" style="image-rendering:pixelated"></td>'
+        f'alt="{escape(lines["Reference"])}" style="image-rendering:pixelated"></td>'
     )
     cells = [
         f'<th scope="row" style="text-align:left">{escape(name)}</th>'
-        f'<td style="text-align:left">{escape(text)}</td>'
+        f'<td style="text-align:left">{escape(text) or EMPTY}</td>'
         for name, text in lines.items()
     ]
     return f"<tbody><tr>{picture}{cells[0]}</tr>{''.join(f'<tr>{cell}</tr>' for cell in cells[1:])}</tbody>"

@@ -40,7 +40,7 @@ def score_columns(
         triples = zip(table[metric], table[f"{metric}_low"], table[f"{metric}_high"], strict=True)
         shown[metric] = [with_interval(*triple) for triple in triples]
     for column, title in (plain or {}).items():
-        shown[title] = [DASH if pd.isna(value) else f"{POINTS * value:.1f}" for value in table[column]]
+        shown[title] = [DASH if pd.isna(value) else points(value) for value in table[column]]
     return shown
 
 
@@ -50,8 +50,7 @@ def contrast_columns(table: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "Question": table["question"],
-            "First": table["a"],
-            "Second": table["b"],
+            "First − second": table["label"],
             "Difference": [with_interval(*triple, signed=True) for triple in triples],
             "p (Holm)": [p_text(p) for p in table["p (Holm)"]],
         }
@@ -65,11 +64,17 @@ def significant(value: float | None, digits: int = 3) -> str:
     return f"{value:.{digits}g}".replace("-", "−")
 
 
+def points(value: float, *, signed: bool = False) -> str:
+    """Return a metric's value in points, one decimal; what rounds to 0 has no sign."""
+    text = f"{POINTS * value:z.1f}"
+    plus = "+" if signed and value > 0 and text != "0.0" else ""
+    return plus + text.replace("-", "−")
+
+
 def with_interval(value: float, low: float, high: float, *, signed: bool = False) -> str:
-    """Return a metric's value and interval in points: "71.2 [69.0, 73.4]"; rounding never prints −0.0."""
-    sign = "+" if signed else ""
-    parts = [f"{POINTS * number:{sign}z.1f}" for number in (value, low, high)]
-    return "{} [{}, {}]".format(*parts).replace("-", "−")
+    """Return a metric's value and interval in points: "71.2 [69.0, 73.4]"."""
+    middle, bottom, top = (points(number, signed=signed) for number in (value, low, high))
+    return f"{middle} [{bottom}, {top}]"
 
 
 def p_text(p: float) -> str:
@@ -101,8 +106,8 @@ def html_table(
 
 
 def _cell(tag: str, value: object, words: bool) -> str:
-    align = ' style="text-align:left"' if words else ""
-    return f"<{tag}{align}>{_inside(value)}</{tag}>"
+    kind = ' class="words" style="text-align:left"' if words else ""
+    return f"<{tag}{kind}>{_inside(value)}</{tag}>"
 
 
 def _inside(value: object) -> str:

@@ -64,8 +64,9 @@ chapter.say(noise_types_prose.in_short(study))
 chapter.say(noise_types_prose.world(study))
 
 # %% [markdown]
-# [Figure 2.1](#fig-ruler) lays the noise of all conditions on one scale. The families that the literature compares with
-# each other do not even overlap: some hardly move the embedding, others leave nothing of it.
+# [Figure 2.1](#fig-ruler) lays the noise of all conditions on one scale. It shows why variances and step lengths must not
+# be compared by their numbers: at the settings of Study A, the gradient hardly moves an embedding, and Student t leaves
+# next to nothing of it.
 
 # %% tags=["hide-input"]
 chapter.figure(
@@ -117,8 +118,8 @@ chapter.table(
 # %% [markdown]
 # ## Quality against cosine
 #
-# [Figure 2.2](#fig-quality) is the chapter's main result: each family's captions, scored against people's references
-# by CIDEr, over the cosine that its noise leaves. Where two families have the same cosine, what differs between them is
+# [Figure 2.2](#fig-quality) is the chapter's main result: each family's captions, scored against the reference
+# captions by CIDEr, over the cosine that its noise leaves. Where two families have the same cosine, what differs between them is
 # the *shape* of the noise; along one curve it is the *amount*.
 
 # %% tags=["hide-input"]
@@ -159,7 +160,7 @@ chapter.table(
 #
 # Noise costs something: an embedding that was turned is harder to read. [Figure 2.3](#fig-variance) shows what is paid
 # and what is bought. The same captioners are asked twice, once with the embeddings of images, once with those of the
-# images' captions. Without a gap to cross, noise can only harm; across the gap it may help, up to a point.
+# images' captions. Where there is no gap to cross, noise should only harm; across the gap it may help, up to a point.
 
 # %% tags=["hide-input"]
 chapter.figure(
@@ -216,9 +217,9 @@ chapter.table(
 chapter.say(noise_types_prose.detectable(study))
 
 # %% [markdown]
-# ## Why it comes out so
+# ## What the noises do
 #
-# ### Student t as it was written is no signal
+# ### Student t as Study A wrote it
 #
 # A tabled t variable with $\nu$ degrees of freedom has the variance $\nu/(\nu - 2)$, above 1 whatever $\nu$ is. The
 # embedding it is added to has length 1 *over all coordinates together*, a mean square of $1/d$ in each.
@@ -227,7 +228,7 @@ chapter.say(noise_types_prose.detectable(study))
 chapter.say(noise_types_prose.literal_t(study))
 
 # %% [markdown]
-# ### At equal variance the shape of independent noise hardly matters
+# ### The shape of the noise at equal variance
 #
 # The squared length of $n$ is a sum of $d$ independent terms. Around its mean $d v$ it spreads by a share of
 # $\sqrt{(\kappa - 1)/d}$, with $\kappa = 3 + 6/(\nu - 4)$ the kurtosis of Student t for $\nu > 4$ and 3 for the Gaussian.
@@ -250,7 +251,7 @@ chapter.table(
 chapter.say(noise_types_prose.matched_t(study))
 
 # %% [markdown]
-# ### The gradient's steps are too small to be noise
+# ### The length and the direction of a gradient step
 #
 # A step of length $\varepsilon \le 1$ leaves a cosine of at least $\sqrt{1 - \varepsilon^2}$, whatever its direction. To
 # tell what the *direction* does, [Table 2.5](#tab-gradient) sets both signs of the gradient beside a random direction, up

@@ -1,12 +1,14 @@
 """The papermill wrapper, the report's build, and the pairs of notebook and script."""
 
 import json
+import re
 import shutil
 import sys
 from pathlib import Path
 
 import jupytext.cli
 import nbformat
+import numpy as np
 import pytest
 from small_book import code, parameters, prose, write_notebook
 
@@ -118,16 +120,16 @@ def test_report_does_not_replace_what_is_not_a_report(tmp_path):
     assert precious.read_text() == "kept"
 
 
-def test_missing_figure_number_or_formula_fails_the_build(tmp_path):
+def test_missing_figure_role_or_formula_fails_the_build(tmp_path):
     """All faults are told at once, and the report that was there stays."""
-    faults = r"See [](#fig-nothing), {glue:text}`no_such_number`, $\nosuchcommand$."
+    faults = r"See [](#fig-nothing), {nosuchrole}`x`, $\nosuchcommand$."
     book = _book(tmp_path / "book", prose(f"# 1. Only\n\n{faults}"))
     report = tmp_path / "report"
     report.mkdir()
     (report / ".buildinfo").write_text("# Sphinx")
     with pytest.raises(CapdecError) as caught:
         build_report(book, report, book)
-    for name in ("fig-nothing", "no_such_number", "nosuchcommand"):
+    for name in ("fig-nothing", "nosuchrole", "nosuchcommand"):
         assert name in str(caught.value)
     assert [path.name for path in report.iterdir()] == [".buildinfo"]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["book", "report"]
@@ -168,3 +170,49 @@ def test_sync_keeps_cell_ids(tmp_path):
     after = nbformat.read(notebook, as_version=4)
     assert [cell.id for cell in after.cells] == before
     assert any('device = "cuda"' in cell.source for cell in after.cells)
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS, ids=lambda path: path.stem)
+def test_prose_numbers_figures_and_tables_as_they_are_shown(chapter):
+    """References say their number, so that they read well in JupyterLab too; here the number is counted."""
+    number, script = int(chapter.stem[:2]), chapter.with_suffix(".py").read_text(encoding="utf-8")
+    shown = re.findall(r'chapter\.(figure|panel|table|claims)\(.*?\n    "([a-z]+)",', script, re.DOTALL)
+    kinds = {"figure": "Figure", "panel": "Figure", "table": "Table", "claims": "Table"}
+    named = {"Figure": [], "Table": []}
+    for call, name in shown:
+        named[kinds[call]].append(name)
+    expected = {f"{kind[:3].lower()}-{name}": f"{kind} {number}.{place}"
+                for kind, names in named.items() for place, name in enumerate(names, start=1)}  # fmt: skip
+    references = re.findall(r"\[((?:Figure|Table) [0-9.]+)\]\(#([a-z-]+)\)", script)
+    assert references
+    assert all(expected[anchor] == label for label, anchor in references)
+    loose = re.findall(r"(?<!\[)(?:Figure|Table) [0-9.]+[0-9]", script)
+    assert set(loose) <= set(expected.values())
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS, ids=lambda path: path.stem)
+def test_cells_are_short_and_prose_outweighs_code(chapter):
+    cells = nbformat.read(chapter, as_version=4).cells
+    lines = [len(cell.source.splitlines()) for cell in cells if cell.cell_type == "code"]
+    words = {
+        kind: sum(len(c.source.split()) for c in cells if c.cell_type == kind)
+        for kind in ("code", "markdown")
+    }
+    assert np.median(lines) <= 13
+    assert max(lines) <= 20
+    assert words["markdown"] > words["code"]
+
+
+def test_kernel_is_quiet_about_widgets_and_keeps_the_readers_filters(tmp_path, monkeypatch):
+    monkeypatch.setenv("PYTHONWARNINGS", "error::BytesWarning")
+    notebook = write_notebook(
+        tmp_path / "n.ipynb",
+        parameters(),
+        code(
+            "import os, warnings\nwarnings.warn('IProgress not found. Please')\nos.environ['PYTHONWARNINGS']"
+        ),
+    )
+    execute(notebook, tmp_path / "out.ipynb", {})
+    outputs = nbformat.read(tmp_path / "out.ipynb", as_version=4).cells[-1].outputs
+    assert [output.output_type for output in outputs] == ["execute_result"]
+    assert outputs[0].data["text/plain"] == "'error::BytesWarning,ignore:IProgress not found'"

@@ -15,7 +15,7 @@ from matplotlib.container import ErrorbarContainer
 from matplotlib.figure import Figure
 from PIL import Image
 
-from capdec_core import figures, gallery
+from capdec_core import chart_style, descriptions, figures, gallery, tables
 
 D = 128
 
@@ -38,8 +38,8 @@ def _row(family: str, variance: float | None, cosine: float | None, score: float
 @pytest.fixture
 def table() -> pd.DataFrame:
     """Every family at three strengths, out of order, and the controls."""
-    rows = [_row(family, None, None, 0.1 * (n + 1)) for n, family in enumerate(figures.CONTROLS)]
-    for n, family in enumerate(figures.FAMILIES):
+    rows = [_row(family, None, None, 0.1 * (n + 1)) for n, family in enumerate(chart_style.CONTROLS)]
+    for n, family in enumerate(chart_style.FAMILIES):
         rows += [
             _row(family, v, (1 + D * v) ** -0.5, 0.5 + 0.03 * n + v) for v in np.array([0.05, 0.004, 0.016])
         ]
@@ -49,11 +49,11 @@ def table() -> pd.DataFrame:
 @pytest.fixture
 def contrasts() -> pd.DataFrame:
     """Three differences, one below zero."""
-    columns = ["family", "label", "difference", "low", "high"]
+    columns = ["question", "family", "label", "difference", "low", "high", "p (Holm)", "sign"]
     values = [
-        ("gaussian", "Gaussian", 0.25, 0.2, 0.31),
-        ("gradient", "Gradient", -0.02, -0.05, 0.0),
-        ("shuffled", "Shuffled", -0.3, -0.35, -0.2),
+        ("Which?", "gaussian", "Gaussian − none", 0.25, 0.2, 0.31, 0.0004, 1),
+        ("Which?", "gradient", "Gradient − none", -0.02, -0.05, 0.0, 0.3, 0),
+        ("Which?", "shuffled", "Shuffled − none", -0.3, -0.35, -0.2, 0.004, -1),
     ]
     return pd.DataFrame(values, columns=columns)
 
@@ -66,7 +66,7 @@ def _segments(figure: Figure) -> np.ndarray:
 
 def test_quality_draws_every_interval_of_every_family(table):
     figure = figures.quality_against_cosine(table)
-    rows = table[table.family.isin(figures.FAMILIES)]
+    rows = table[table.family.isin(chart_style.FAMILIES)]
     drawn = {(round(x, 6), round(low, 6), round(high, 6)) for (x, low), (_, high) in _segments(figure)}
     assert drawn == {
         (round(r.cosine, 6), round(100 * r.CIDEr_low, 6), round(100 * r.CIDEr_high, 6))
@@ -77,9 +77,9 @@ def test_quality_draws_every_interval_of_every_family(table):
 def test_quality_draws_controls_as_named_bands(table):
     axes = figures.quality_against_cosine(table).axes[0]
     bands = {(round(p.get_y(), 6), round(p.get_y() + p.get_height(), 6)) for p in axes.patches}
-    rows = table[table.family.isin(figures.CONTROLS)]
+    rows = table[table.family.isin(chart_style.CONTROLS)]
     assert bands == {(round(100 * r.CIDEr_low, 6), round(100 * r.CIDEr_high, 6)) for r in rows.itertuples()}
-    assert set(figures.CONTROLS) <= {text.get_text() for text in axes.texts}
+    assert set(chart_style.CONTROLS) <= {text.get_text() for text in axes.texts}
 
 
 def test_noise_grows_to_the_right_in_both_charts(table):
@@ -110,7 +110,66 @@ def test_forest_draws_and_prints_each_interval(contrasts):
     ends = _segments(figure)[:, :, 0]
     assert np.allclose(ends, 100 * contrasts[["low", "high"]])
     texts = [text.get_text() for text in figure.axes[0].texts]
-    assert texts == ["+25.0 [+20.0, +31.0]", "−2.0 [−5.0, +0.0]", "−30.0 [−35.0, −20.0]"]
+    assert texts[0:6:2] == ["+25.0 [+20.0, +31.0]", "−2.0 [−5.0, 0.0]", "−30.0 [−35.0, −20.0]"]
+    assert texts[1:6:2] == ["<0.001", "0.300", "0.004"]
+
+
+def test_forest_fills_only_what_is_beyond_doubt(contrasts):
+    axes = figures.contrast_forest(contrasts).axes[0]
+    bars = [c for c in axes.containers if isinstance(c, ErrorbarContainer)]
+    filled = [bar.lines[0].get_markerfacecolor() != chart_style.PAPER for bar in bars]
+    assert filled == [True, False, True]
+
+
+def test_ruler_puts_every_cosine_in_its_familys_row(table):
+    axes = figures.noise_ruler(table, matched=0.4).axes[0]
+    drawn = {
+        name.get_text().lower(): sorted(line.get_xdata())
+        for height, name in zip(axes.get_yticks(), axes.get_yticklabels(), strict=True)
+        for line in axes.lines
+        if len(line.get_xdata()) == 3 and line.get_ydata()[0] == height
+    }
+    expected = {f: sorted(table.cosine[table.family == f]) for f in chart_style.FAMILIES}
+    assert drawn == expected
+
+
+def test_ruler_keeps_a_negative_matched_cosine_inside(table):
+    axes = figures.noise_ruler(table, matched=-0.3).axes[0]
+    assert min(axes.get_xlim()) < -0.3
+
+
+def test_sweep_draws_reconstruction_beside_it_and_rings_the_choice(table):
+    texts = table[table.family.isin(["gaussian", "text to text"])].copy()
+    texts[["CIDEr", "CIDEr_low", "CIDEr_high"]] += 1
+    figure = figures.noise_curve(table, law=float("nan"), reconstruction=texts, chosen=0.016)
+    axes = figure.axes[0]
+    ends = np.concatenate([table[table.family == "gaussian"].CIDEr_high, texts[1:].CIDEr_high])
+    assert np.allclose(np.sort(_segments(figure)[:, 1, 1]), np.sort(100 * ends))
+    ring = next(line for line in axes.lines if line.get_label() == "highest on validation images")
+    chosen = table[(table.family == "gaussian") & (table.variance == 0.016)].iloc[0]
+    assert [ring.get_xdata()[0], ring.get_ydata()[0]] == pytest.approx([0.016, 100 * chosen.CIDEr])
+    assert not [text for text in axes.texts if "calibration" in text.get_text()]
+
+
+def test_charts_of_scores_that_are_all_zero(table, contrasts):
+    """A collapsed run has no spread anywhere; it is drawn all the same."""
+    table[["CIDEr", "CIDEr_low", "CIDEr_high"]] = 0.0
+    contrasts[["difference", "low", "high"]] = 0.0
+    texts = table[table.family.isin(["gaussian", "text to text"])]
+    for figure in (
+        figures.quality_against_cosine(table, matched=0.4),
+        figures.noise_curve(table, law=0.02, reconstruction=texts, chosen=0.016),
+        figures.contrast_forest(contrasts),
+    ):
+        assert gallery.svg_bytes(figure)
+
+
+def test_alternative_texts_hold_the_charts_numbers(table, contrasts):
+    assert "gaussian: cosine 0.81 to 0.37, highest 55.0 at 0.37" in descriptions.of_quality(table)
+    assert "trained on images 50.0" in descriptions.of_quality(table)
+    assert "by variance: 0.004: 50.4, 0.016: 51.6, 0.05: 55.0" in descriptions.of_sweep(table, table)
+    assert "Gradient − none: -2.0 (-5.0 to +0.0)" in descriptions.of_forest(contrasts)
+    assert "gaussian 0.368 to 0.813" in descriptions.of_ruler(table)
 
 
 def test_axes_name_what_they_measure_and_in_what(table, contrasts):
@@ -171,7 +230,7 @@ def _lab(linear: np.ndarray) -> np.ndarray:
 
 
 def test_families_differ_in_marker_and_in_colour_to_every_reader():
-    marks = list(figures.FAMILIES.values())
+    marks = list(chart_style.FAMILIES.values())
     assert len({mark.marker for mark in marks}) == len(marks)
     for matrix in VISION.values():
         lab = [_lab(np.array(matrix) @ _linear(mark.colour)) for mark in marks]
@@ -182,7 +241,7 @@ def test_families_differ_in_marker_and_in_colour_to_every_reader():
 @pytest.mark.parametrize("page", ["#ffffff", "#121212"])
 def test_colours_stand_out_on_both_pages(page):
     """Contrast of at least 3 to 1, what WCAG 2.2 asks of graphics (1.4.11)."""
-    for mark in figures.FAMILIES.values():
+    for mark in chart_style.FAMILIES.values():
         bright, dim = sorted([_luminance(mark.colour), _luminance(page)], reverse=True)
         assert (bright + 0.05) / (dim + 0.05) >= 3
 
@@ -208,7 +267,7 @@ def test_gallery_numbers_escapes_and_saves(shown, tmp_path, table):
     chapter = gallery.Gallery(2, "tiny")
     for name in ("one", "two", "one"):
         chapter.figure(figures.noise_curve(table, law=0.02), name, caption="a < b", alt='"quoted" & more')
-    chapter.table(gallery.with_intervals(table, ["CIDEr"]), "all", caption="Everything.")
+    chapter.table(tables.score_columns(table, ["CIDEr"]), "all", caption="Everything.")
     assert [re.search('data-label="([^"]+)"', page)[1] for page in shown] == [
         "Figure 2.1", "Figure 2.2", "Figure 2.1", "Table 2.1",
     ]  # fmt: skip
@@ -222,27 +281,55 @@ def test_gallery_numbers_escapes_and_saves(shown, tmp_path, table):
 def test_dark_drawing_keeps_the_data_and_changes_the_ink(shown, table):
     gallery.Gallery(2, "tiny").figure(figures.noise_curve(table, law=0.02), "one", caption="c", alt="a")
     light, dark = (base64.b64decode(data).decode() for data in re.findall('base64,([^"]+)', shown[0]))
-    assert figures.INK in light
-    assert not {figures.INK, figures.MUTED, figures.GRID, figures.PAPER} & set(
+    assert chart_style.INK in light
+    assert not {chart_style.INK, chart_style.MUTED, chart_style.GRID, chart_style.PAPER} & set(
         re.findall("#[0-9a-f]{6}", dark)
     )
-    colour = figures.FAMILIES["gaussian"].colour
+    colour = chart_style.FAMILIES["gaussian"].colour
     assert dark.count(colour) == light.count(colour) > 0
 
 
-def test_reading_table_prints_points_with_their_interval(table):
-    reading = gallery.with_intervals(table, ["CIDEr"])
-    assert reading["CIDEr"][0] == "10.0 [8.0, 13.0]"
-    assert reading["Variance"].tolist()[:5] == ["–", "–", "–", "–", "0.05"]
+def test_reading_tables_print_the_currency_and_points_with_their_interval(table):
+    assert tables.score_columns(table, ["CIDEr"])["CIDEr"][0] == "10.0 [8.0, 13.0]"
+    assert tables.noise_columns(table)["Variance"].tolist()[:6] == ["–"] * 5 + ["0.05"]
+
+
+def test_zero_in_points_has_no_sign():
+    assert tables.with_interval(-0.0001, -0.2, 0.0004, signed=True) == "0.0 [−20.0, 0.0]"
+    assert tables.with_interval(0.25, -0.001, 0.5, signed=True) == "+25.0 [−0.1, +50.0]"
+
+
+def test_html_table_escapes_groups_and_gives_anchors():
+    frame = pd.DataFrame({"<a>": ["x & y", tables.Markup("<b>z</b>")], "n": ["1.0 [0.5, 2.0]", None]})
+    html = tables.html_table(frame, groups=["one", "<two>"], ids=['q"1', "q2"])
+    assert "&lt;a&gt;" in html
+    assert "x &amp; y" in html
+    assert "<b>z</b>" in html
+    assert '1.0 <span class="interval">[0.5, 2.0]</span>' in html
+    assert html.count('class="group"') == 2
+    assert "&lt;two&gt;" in html
+    assert 'id="q&quot;1"' in html
+    assert f">{tables.DASH}<" in html
+
+
+def test_claim_cards_show_verdict_reason_and_evidence_escaped():
+    evidence = pd.DataFrame({"Question": ["Is <a> better?"]})
+    card = gallery.ClaimCard("Study A", "It was <best>.", "not supported", "b & c", evidence)
+    html = gallery.claim_cards([card])
+    assert 'class="verdict not-supported">not supported<' in html
+    assert "It was &lt;best&gt;." in html
+    assert "b &amp; c" in html
+    assert "Is &lt;a&gt; better?" in html
 
 
 def test_caption_panel_escapes_text_and_keeps_pixels():
     images = np.arange(2 * 4 * 4 * 3, dtype=np.uint8).reshape(2, 4, 4, 3)
-    html = gallery.caption_panel(images, ["a <b>", "c"], {"<system>": ["<script>x</script>", "é"]})
+    html = gallery.caption_panel(images, ["a <b>", "c"], {"<system>": ["<script>x</script>", ""]})
     assert "<script" not in html
     assert "&lt;script&gt;x&lt;/script&gt;" in html
     assert "&lt;system&gt;" in html
     assert 'alt="a &lt;b&gt;"' in html
+    assert html.count(gallery.EMPTY) == 1
     pictures = [base64.b64decode(data) for data in re.findall('base64,([^"]+)', html)]
     decoded = np.stack([np.array(Image.open(io.BytesIO(picture))) for picture in pictures])
     assert np.array_equal(decoded, images)

@@ -17,17 +17,17 @@ SETUP = """
 import sys
 import numpy as np
 import pandas as pd
-from capdec_core import figures, gallery
+from capdec_core import figures, gallery, tables
 
 chapter = gallery.Gallery(1, profile)
 row = dict(label="Gaussian", family="gaussian", seeds=seeds, CIDEr=.5, CIDEr_low=.4, CIDEr_high=.6)
 row |= dict(std=.1, noise_norm=1., cosine=.5)
 table = pd.DataFrame([{**row, "variance": variance} for variance in (.01, .02)])
-chapter.number("best", 100 * table.CIDEr.max())
+chapter.say(rf"The best has **{100 * table.CIDEr.max():.1f}** points at $v^\\ast$.")
 print("a line of", "progress", file=sys.stderr)
 """
 FIGURE = 'chapter.figure(figures.noise_curve(table, law=.02), "curve", caption="A curve.", alt="Rising.")'
-TABLE = 'chapter.table(gallery.with_intervals(table, ["CIDEr"]), "all", caption="All.")'
+TABLE = 'chapter.table(tables.score_columns(table, ["CIDEr"]), "all", caption="All.")'
 PANEL = """
 images = np.zeros((2, 8, 8, 3), dtype=np.uint8)
 panel = gallery.caption_panel(images, ["a dog"] * 2, {"<one>": ["a cat"] * 2})
@@ -36,8 +36,7 @@ chapter.panel(panel, "captions", caption="Two images.")
 PROSE = r"""
 ## What came out
 
-[](#fig-curve) and [the table](#tab-all) show it: {glue:text}`best:.1f` points,
-with $v^\ast = (1/c^2 - 1)/d$ and
+[Figure 1.1](#fig-curve) and [the table](#tab-all) show it, with $v^\ast = (1/c^2 - 1)/d$ and
 
 $$\cos(x, x') \approx \frac{1}{\sqrt{1 + d v}}.$$
 """
@@ -94,8 +93,8 @@ def test_page_holds_results_prose_and_formulas_but_no_progress(report):
     page = (report / "01_small.html").read_text(encoding="utf-8")
     assert re.search(r'<a [^>]*href="#fig-curve"[^>]*>(<[^>]+>)*Figure 1\.1<', page)
     assert re.search(r'<a [^>]*href="#tab-all"[^>]*>(<[^>]+>)*the table<', page)
-    assert ">50.0<" in page
-    assert page.count("<math") == 2
+    assert "<strong>50.0</strong> points" in page
+    assert page.count("<math") == 3
     assert "mathjax@" not in page
     assert "a line of progress" not in page
     assert "seeds</span>" in page

@@ -13,7 +13,7 @@ from capdec_core.studies.claims import Contrast
 from capdec_core.studies.conditions import Condition
 from capdec_core.studies.noise_types_claims import GRADIENT_NONE, GRADIENT_RANDOM, NOISE
 from capdec_core.studies.noise_types_view import NoiseTypes
-from capdec_core.tables import p_text, with_interval
+from capdec_core.tables import p_text, points, with_interval
 
 STUDY_A_LARGEST_EPSILON = 0.1
 
@@ -35,10 +35,14 @@ def in_short(study: NoiseTypes) -> str:
 
 def world(study: NoiseTypes) -> str:
     """Return what the encoder's gap looks like."""
-    g = study.geometry
+    g, profile = study.geometry, study.profile
+    budget = profile.training
     return (
-        f"On the {g.images} test images of this corpus and their {g.captions} captions (d = {g.dim}) the mean "
-        f"cosine of an image with its own caption is {_number(g.matched)}, with another image's "
+        f"This copy of the chapter was run with the profile `{profile.name}` ({profile.title}): corpus "
+        f"{profile.corpus.name} with {profile.corpus.sizes['train']} training images, encoder "
+        f"{profile.encoder.model}, and captioners trained for {budget.steps} batches of {budget.batch_size} "
+        f"captions. On the {g.images} test images of this corpus and their {g.captions} captions (d = {g.dim}) "
+        f"the mean cosine of an image with its own caption is {_number(g.matched)}, with another image's "
         f"{_number(g.mismatched)}, and the two centroids are {_number(g.gap_norm)} apart. {_law_solution(study)}"
     )
 
@@ -95,8 +99,8 @@ def reconstruction(study: NoiseTypes) -> str:
     return (
         f"From no noise to variance {study.best.parameter:g}, reading a caption's own embedding changes by "
         f"{_points(texts)}{_verdict(texts)}, and reading an image by {_points(images)}{_verdict(images)}. The "
-        f"distance between the two curves {direction}: {POINTS * gaps[0]:z.1f} points without noise, "
-        f"{POINTS * gaps[1]:z.1f} with it."
+        f"distance between the two curves {direction}: {points(gaps[0])} points without noise, "
+        f"{points(gaps[1])} with it."
     )
 
 
