@@ -87,7 +87,7 @@ def test_edge_of_the_grid_is_said():
     study = make_study(quality=monotone, error=0.1)
     assert study.best == study.family("gaussian")[-1]
     assert "the edge of the grid" in prose.best_variance(study)
-    assert re.search(r"validation images choose \S+, \d steps above it", prose.law(study))
+    assert re.search(r"validation images choose \S+, \d steps of the grid above it", prose.law(study))
     assert "(law minus validation)" in prose.law(study)
 
 

@@ -69,7 +69,7 @@ def _most_effective(found: Mapping[str, Contrast]) -> Claim:
         verdict = "artefact"
         reason = (
             "It beats Student t only as the study wrote it, with a variance that destroys the embedding; "
-            "at a matched variance Student t is not worse."
+            f"at a matched variance Student t is {'better' if matched < 0 else 'not separated from it'}."
         )
     elif literal < 0 or matched < 0:
         verdict, reason = "not supported", "Student t noise gives better captions."

@@ -95,7 +95,7 @@ def reconstruction(study: NoiseTypes) -> str:
     before = study.results.corpus(study.none, "CIDEr")
     after = study.results.corpus(study.best, "CIDEr")
     gaps = [table.CIDEr[0.0] - before, table.CIDEr[study.best.parameter] - after]
-    direction = "narrows" if gaps[1] < gaps[0] else "does not narrow"
+    direction = "narrows" if abs(gaps[1]) < abs(gaps[0]) else "does not narrow"
     return (
         f"From no noise to variance {study.best.parameter:g}, reading a caption's own embedding changes by "
         f"{_points(texts)}{_verdict(texts)}, and reading an image by {_points(images)}{_verdict(images)}. The "
@@ -133,7 +133,7 @@ def matched_t(study: NoiseTypes) -> str:
         f"With {t.parameter:g} degrees of freedom and the same variance per coordinate, "
         f"{study.profile.noise_types.matched_variance:g}, the measured cosine is {study.results.cosine(t):.3f} for "
         f"Student t and {study.results.cosine(gaussian):.3f} for the Gaussian, and in CIDEr {said}: the difference is "
-        f"{_points(e)}, here with its 90% interval, as two one-sided tests at 5% read it (p = "
+        f"{_points(e)}, here with its 90% interval, as two one-sided tests at 5% read it (p\u00a0=\u00a0"
         f"{p_text(found.p_value)})."
     )
 
@@ -187,7 +187,7 @@ def _law_short(study: NoiseTypes) -> str:
     where = (
         "which is the variance that validation images choose"
         if steps == 0
-        else f"and validation images choose {best.parameter:g}, {_steps(steps)} of the grid"
+        else f"and validation images choose {best.parameter:g}, {_steps(steps)}"
     )
     return (
         f"Of the variances tried, {near.parameter:g} is nearest to v\\* = "
@@ -196,8 +196,8 @@ def _law_short(study: NoiseTypes) -> str:
 
 
 def _steps(steps: int) -> str:
-    count = f"{abs(steps)} step{'s' if abs(steps) > 1 else ''}"
-    return f"{count} {'above' if steps > 0 else 'below'} it"
+    count = "one step" if abs(steps) == 1 else f"{abs(steps)} steps"
+    return f"{count} of the grid {'above' if steps > 0 else 'below'} it"
 
 
 def _inside(study: NoiseTypes) -> str:
@@ -221,7 +221,9 @@ def _word(contrast: Contrast) -> str:
 
 
 def _tested(contrast: Contrast) -> str:
-    return f"{_points(contrast.estimate)}, p = {p_text(contrast.p_value)}".replace("= <", "< ")
+    return f"{_points(contrast.estimate)}, p\u00a0=\u00a0{p_text(contrast.p_value)}".replace(
+        "=\u00a0<", "<\u00a0"
+    )
 
 
 def _points(estimate: Estimate) -> str:
