@@ -83,8 +83,9 @@ def test_blank_rows_are_one_unit_vector(material: Material) -> None:
 
 
 def test_images_are_evaluated_from_their_own_rows(material: Material, encoder: CountingEncoder) -> None:
-    rows = material.evaluation_embeddings(Evaluation("test", "image", 2)).numpy()
-    assert rows == pytest.approx(unit_rows(np.stack([encoder.of_image(1), encoder.of_image(2)])))
+    rows = material.evaluation_embeddings(Evaluation("test", "image", 3)).numpy()
+    assert rows == pytest.approx(unit_rows(np.stack([encoder.of_image(value) for value in (1, 2, 3)])))
+    assert len(material.evaluation_embeddings(Evaluation("test", "image", 2))) == 2
 
 
 def test_text_to_text_reads_each_images_first_caption(material: Material, encoder: CountingEncoder) -> None:

@@ -75,7 +75,8 @@ def test_the_next_try_finds_what_the_last_one_left(store: CellStore) -> None:
 def test_a_folder_without_a_record_is_replaced(store: CellStore) -> None:
     cell = cell_config()
     store.path(cell).mkdir(parents=True)
-    (store.path(cell) / "captions.json").write_text("old")
+    for name in ("cell.json", "captions.json"):
+        (store.path(cell) / name).write_text("old")
     assert not store.has(cell)
     write_cell(store, cell)
     assert store.captions(cell) == CAPTIONS
