@@ -18,6 +18,5 @@ REPORT_SOURCE = NOTEBOOKS / "_report"
 
 RESULTS = Path(os.environ.get("CAPDEC_RESULTS", ROOT / "results")).resolve()
 CELLS = RESULTS / "cells"
-TABLES = RESULTS / "tables"
 EXECUTED = RESULTS / "executed"
 REPORT = RESULTS / "report"

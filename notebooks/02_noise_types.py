@@ -239,7 +239,11 @@ chapter.say(noise_types_prose.literal_t(study))
 # %% tags=["hide-input"]
 chapter.table(
     study.side_by_side(
-        {"student t, literal": "as written", "student t, matched": "matched", "multivariate t": "multivariate"},
+        {
+            "student t, literal": "as written",
+            "student t, matched": "matched",
+            "multivariate t": "multivariate",
+        },
         parameter="df",
     ),
     "student",

@@ -12,7 +12,10 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 LOCK = ROOT / "requirements.lock"
 ENVIRONMENT = ROOT / "environment.yml"
-OLDEST, CONDA = "3.11", "3.11.9"  # the oldest Python that the lock serves; the one that environment.yml is for
+OLDEST, CONDA = (
+    "3.11",
+    "3.11.9",
+)  # the oldest Python that the lock serves; the one that environment.yml is for
 ENTRY = re.compile(r"^([A-Za-z0-9_.-]+)(?:\[[^\]]*\])?==(\S+?)(?:\s*;\s*(.*?))?\s*\\?$")
 
 

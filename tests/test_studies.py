@@ -310,8 +310,17 @@ BASELINE_WINS = {"gaussian 0.05": 0.9, "gaussian": 0.5}
         ({"gradient": 0.3, "student t, literal": 0.6}, "not supported"),
         ({}, "undecided"),
         (GRADIENT_WINS | {"none": 0.8, "random direction": 0.8}, "undecided"),
+        (GRADIENT_WINS | {"none": 0.95}, "not supported"),
     ],
-    ids=["best", "only as written", "worse than matched", "worse", "flat", "no better than controls"],
+    ids=[
+        "best",
+        "only as written",
+        "worse than matched",
+        "worse",
+        "flat",
+        "no better than controls",
+        "worse than no noise",
+    ],
 )
 def test_the_verdict_on_the_gradient_follows_the_results(
     store: CellStore, levels: dict[str, float], expected: str

@@ -80,6 +80,7 @@ class NoiseTypesSettings:
     """Grid of the noise-types study (chapter 2); variances per coordinate, radii and epsilons as norms.
 
     The headline values are those that claims are decided by; they have several training seeds.
+    `matched_variance` is that of Student t where it is compared with a Gaussian: CapDec's, .016.
     """
 
     gaussian_variances: list[float]

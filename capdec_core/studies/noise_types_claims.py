@@ -13,12 +13,12 @@ STUDY_A_EPSILONS = (0.1, 0.05, 0.01)
 
 NOISE = "Is Gaussian noise, its variance chosen on validation images, better than no noise?"
 GRADIENT_LITERAL = "Is the gradient better than Student t as the study wrote it?"
-GRADIENT_MATCHED = "Is the gradient better than Student t at the variance of the Gaussian?"
+GRADIENT_MATCHED = "Is the gradient better than Student t at CapDec's variance?"
 GRADIENT_NONE = "Is the gradient better than no noise?"
 GRADIENT_RANDOM = "Is the gradient better than a random direction of the same norm?"
 BASELINE_GRADIENT = "Is the baseline (Gaussian, variance 0.05) better than the gradient?"
 BASELINE_LITERAL = "Is the baseline better than Student t as the study wrote it?"
-BASELINE_MATCHED = "Is the baseline better than Student t at its own variance?"
+BASELINE_MATCHED = "Is the baseline better than Student t at CapDec's variance?"
 BASELINE_BEST = "Is the baseline better than the Gaussian whose variance was chosen on validation images?"
 
 
@@ -73,6 +73,8 @@ def _most_effective(found: Mapping[str, Contrast]) -> Claim:
         )
     elif literal < 0 or matched < 0:
         verdict, reason = "not supported", "Student t noise gives better captions."
+    elif none < 0:
+        verdict, reason = "not supported", "Training without noise gives better captions."
     else:
         verdict, reason = "undecided", "The test set does not separate it from its controls."
     return Claim("Study A", "Gradient noise injection was the most effective.", verdict, reason, tuple(used))
