@@ -32,6 +32,7 @@ from capdec_core.studies.noise_types_claims import claims, named, pairs
 from capdec_core.studies.results import Results
 
 MATERIAL = Material("corpus", "encoder", "tokenizer", 512, 100, {}, Path("nowhere"))
+LAW_VARIANCE = 0.012
 SCENES = load_profile("scenes")
 IMAGES = 60
 Scores = Callable[[Condition, CellConfig, str], np.ndarray]
@@ -129,8 +130,8 @@ def test_headline_conditions_have_three_seeds() -> None:
         named_in("gaussian", 0.05),
         named_in("student t, literal", grid_settings.headline_df),
         named_in("student t, matched", grid_settings.headline_df),
-        named_in("gradient", grid_settings.headline_epsilon),
-        named_in("random direction", grid_settings.headline_epsilon),
+        *(named_in("gradient", e) for e in grid_settings.headline_epsilons),
+        *(named_in("random direction", e) for e in grid_settings.headline_epsilons),
     ]
     assert [condition.seeds for condition in headline] == [3] * len(headline)
     assert SCENES.seeds >= 3
@@ -149,7 +150,7 @@ def test_the_claims_find_their_conditions_in_every_profile(profile: str) -> None
     assert {0.016, 0.05} <= set(grid_settings.gaussian_variances)
     assert set(grid_settings.headline_variances) <= set(grid_settings.gaussian_variances)
     assert grid_settings.headline_df in grid_settings.student_dfs
-    assert grid_settings.headline_epsilon in grid_settings.gradient_epsilons
+    assert set(grid_settings.headline_epsilons) <= set(grid_settings.gradient_epsilons)
 
 
 # Conditions and their cells.
@@ -294,7 +295,7 @@ def level(levels: dict[str, float]) -> Scores:
 
 def verdicts(store: CellStore, levels: dict[str, float]) -> list[Claim]:
     results = results_of(grid(), store, level(levels))
-    return claims(contrasts(results, pairs(results, SCENES.noise_types)))
+    return claims(contrasts(results, pairs(results, SCENES.noise_types, LAW_VARIANCE)))
 
 
 GRADIENT_WINS = {"gradient": 0.8, "gaussian": 0.4}
@@ -351,7 +352,7 @@ def test_the_verdict_on_the_baseline_follows_the_results(
 
 def test_contrasts_are_differences_with_corrected_p(store: CellStore) -> None:
     results = results_of(grid(), store, level(BASELINE_WINS))
-    asked = pairs(results, SCENES.noise_types)
+    asked = pairs(results, SCENES.noise_types, LAW_VARIANCE)
     found = contrasts(results, asked)
     assert [c.question for c in found] == [question for question, *_ in asked]
     smallest = 1 / 301  # of 300 resamples
@@ -366,7 +367,7 @@ def test_contrasts_are_differences_with_corrected_p(store: CellStore) -> None:
 
 def test_a_difference_needs_both_interval_and_corrected_p(store: CellStore) -> None:
     results = results_of(grid(), store, level(BASELINE_WINS))
-    found = contrasts(results, pairs(results, SCENES.noise_types))
+    found = contrasts(results, pairs(results, SCENES.noise_types, LAW_VARIANCE))
     for contrast in found:
         beyond = contrast.estimate.excludes_zero and contrast.p_value <= 0.05
         assert contrast.sign == (np.sign(contrast.estimate.value) if beyond else 0)
@@ -375,7 +376,7 @@ def test_a_difference_needs_both_interval_and_corrected_p(store: CellStore) -> N
 
 def test_tables_name_the_cell_that_decides(store: CellStore) -> None:
     results = results_of(grid(), store, level(GRADIENT_WINS))
-    found = contrasts(results, pairs(results, SCENES.noise_types))
+    found = contrasts(results, pairs(results, SCENES.noise_types, LAW_VARIANCE))
     table, book = contrast_table(found), ledger(claims(found))
     ids = {cell.id for cells in results.cells.values() for cell in cells}
     assert set(table["cell"]) <= ids

@@ -90,7 +90,7 @@ class NoiseTypesSettings:
     headline_df: int
     matched_variance: float
     gradient_epsilons: list[float]
-    headline_epsilon: float
+    headline_epsilons: list[float]
 
 
 @dataclass(frozen=True)

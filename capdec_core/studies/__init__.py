@@ -1,7 +1,8 @@
 """Studies: one module a chapter, each with its grid, its contrasts and its claims.
 
-A study module has `conditions(profile, seeds)`, the grid as a list of `Condition`, `cells(profile, material)`, its cells,
-and `run(profile_name, device, seeds)`, which computes what is missing and returns what the chapter's notebook shows.
+A study module has `conditions(profile, seeds)`, the grid as a list of `Condition`, `cells(profile, material)`,
+its cells, and `run(profile_name, device, seeds)`, which computes what is missing and returns what the
+chapter's notebook shows.
 """
 
 from types import ModuleType

@@ -113,7 +113,13 @@ def _directions(grid: NoiseTypesSettings, seeds: int) -> list[Condition]:
         "random direction": ("Random direction, ε {:g}", RandomDirection),
     }
     return [
-        Condition(family, label.format(e), make(e), e, seeds=_seeds(e == grid.headline_epsilon, seeds))
+        Condition(
+            family,
+            label.format(e),
+            make(e),
+            e,
+            seeds=_seeds(e in grid.headline_epsilons and family != "gradient, descending", seeds),
+        )
         for family, (label, make) in forms.items()
         for e in grid.gradient_epsilons
     ]

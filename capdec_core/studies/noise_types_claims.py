@@ -1,6 +1,7 @@
 """Study A's claims on noise types: the contrasts that decide them, fixed before looking, and the verdicts."""
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 
 from capdec_core.profiles import NoiseTypesSettings
 from capdec_core.studies.claims import Claim, Contrast, Verdict
@@ -12,6 +13,7 @@ BASELINE_VARIANCE = 0.05
 STUDY_A_EPSILONS = (0.1, 0.05, 0.01)
 
 NOISE = "Is Gaussian noise, its variance chosen on validation images, better than no noise?"
+LAW = "Is Gaussian noise of the variance nearest to the calibration law's better than no noise?"
 GRADIENT_LITERAL = "Is the gradient better than Student t as the study wrote it?"
 GRADIENT_MATCHED = "Is the gradient better than Student t at CapDec's variance?"
 GRADIENT_NONE = "Is the gradient better than no noise?"
@@ -27,16 +29,29 @@ def named(results: Results, family: str, parameter: float | None = None) -> Cond
     return next(c for c in results.cells if c.family == family and parameter in (None, c.parameter))
 
 
-def pairs(results: Results, grid: NoiseTypesSettings) -> list[tuple[str, Condition, Condition]]:
+def nearest(gaussians: Sequence[Condition], law: float) -> Condition | None:
+    """Return the Gaussian whose variance is nearest to `law`, as a ratio; None where the law has no solution."""
+    if not math.isfinite(law):
+        return None
+    return min(gaussians, key=lambda c: abs(math.log((c.parameter or 0) / law)))
+
+
+def best_gradient(results: Results, grid: NoiseTypesSettings) -> Condition:
+    """Return the ascending gradient whose step, among the headline ones, scores best on validation images."""
+    return results.best([named(results, "gradient", epsilon) for epsilon in grid.headline_epsilons])
+
+
+def pairs(results: Results, grid: NoiseTypesSettings, law: float) -> list[tuple[str, Condition, Condition]]:
     """Return the chapter's family of contrasts: (question, a, b).
 
-    The parameters are the profile's headline ones, stated in advance, except the best Gaussian, which is
-    chosen on the validation split.
+    The parameters are the profile's headline ones, stated in advance; the best Gaussian and the best
+    gradient step are chosen on the validation split. `law` is the variance v* of the calibration law.
     """
     gaussians = [c for c in results.cells if c.family == "gaussian"]
     best, none = results.best(gaussians), named(results, "none")
+    near = nearest(gaussians, law)
     baseline = named(results, "gaussian", BASELINE_VARIANCE)
-    gradient = named(results, "gradient", grid.headline_epsilon)
+    gradient = best_gradient(results, grid)
     literal = named(results, "student t, literal", grid.headline_df)
     matched = named(results, "student t, matched", grid.headline_df)
     found = [
@@ -44,11 +59,13 @@ def pairs(results: Results, grid: NoiseTypesSettings) -> list[tuple[str, Conditi
         (GRADIENT_LITERAL, gradient, literal),
         (GRADIENT_MATCHED, gradient, matched),
         (GRADIENT_NONE, gradient, none),
-        (GRADIENT_RANDOM, gradient, named(results, "random direction", grid.headline_epsilon)),
+        (GRADIENT_RANDOM, gradient, named(results, "random direction", gradient.parameter)),
         (BASELINE_GRADIENT, baseline, gradient),
         (BASELINE_LITERAL, baseline, literal),
         (BASELINE_MATCHED, baseline, matched),
     ]
+    if near is not None and near != best:
+        found.insert(1, (LAW, near, none))
     return found if best == baseline else [*found, (BASELINE_BEST, baseline, best)]
 
 

@@ -13,7 +13,14 @@ from capdec_core.profiles import Profile
 from capdec_core.statistics import Equivalence, Estimate, equivalence, paired_difference
 from capdec_core.studies.claims import Claim, Contrast, contrast_table, contrasts
 from capdec_core.studies.conditions import Condition
-from capdec_core.studies.noise_types_claims import BASELINE_VARIANCE, claims, named, pairs
+from capdec_core.studies.noise_types_claims import (
+    BASELINE_VARIANCE,
+    best_gradient,
+    claims,
+    named,
+    nearest,
+    pairs,
+)
 from capdec_core.studies.results import Results
 from capdec_core.tables import Markup, p_text, with_interval
 
@@ -64,7 +71,9 @@ class NoiseTypes:
     @cached_property
     def contrasts(self) -> list[Contrast]:
         """The chapter's family of contrasts, corrected together."""
-        return contrasts(self.results, pairs(self.results, self.profile.noise_types))
+        return contrasts(
+            self.results, pairs(self.results, self.profile.noise_types, self.geometry.calibrated_variance)
+        )
 
     @property
     def contrast_table(self) -> pd.DataFrame:
@@ -103,10 +112,7 @@ class NoiseTypes:
     @cached_property
     def nearest_to_law(self) -> Condition | None:
         """The Gaussian whose variance is nearest, as a ratio, to v*; None where the law has no solution."""
-        law = self.geometry.calibrated_variance
-        if not np.isfinite(law):
-            return None
-        return min(self.family("gaussian"), key=lambda c: abs(np.log((c.parameter or 0) / law)))
+        return nearest(self.family("gaussian"), self.geometry.calibrated_variance)
 
     def difference(self, a: Condition, b: Condition, metric: str = "CIDEr") -> Estimate:
         """Return a minus b on test captions with its interval; outside the corrected family of contrasts."""
@@ -180,7 +186,7 @@ class NoiseTypes:
         return [
             self.none,
             self.best,
-            self.named("gradient", grid.headline_epsilon),
+            best_gradient(self.results, grid),
             self.named("student t, literal", grid.headline_df),
             self.named("trained on images"),
             self.named("language model alone"),
