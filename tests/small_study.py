@@ -99,7 +99,7 @@ def make_study(quality: Quality = peaked, matched: float = 0.45, error: float = 
     profile = replace(
         profile,
         noise_types=replace(profile.noise_types, **grid),
-        statistics=replace(profile.statistics, resamples=200),
+        statistics=replace(profile.statistics, resamples=400),
     )
     store = Store(quality, error)
     cells = {}
