@@ -82,6 +82,12 @@ def p_text(p: float) -> str:
     return f"{p:.3f}" if p >= 0.001 else "<0.001"
 
 
+def p_phrase(p: float) -> str:
+    """Return a p-value for prose: "p = 0.005" or "p < 0.001", with spaces that do not break."""
+    told = p_text(p)
+    return f"p\u00a0<\u00a0{told[1:]}" if told.startswith("<") else f"p\u00a0=\u00a0{told}"
+
+
 def html_table(
     table: pd.DataFrame, groups: Sequence[str] | None = None, ids: Sequence[str] | None = None
 ) -> str:

@@ -333,3 +333,8 @@ def test_caption_panel_escapes_text_and_keeps_pixels():
     pictures = [base64.b64decode(data) for data in re.findall('base64,([^"]+)', html)]
     decoded = np.stack([np.array(Image.open(io.BytesIO(picture))) for picture in pictures])
     assert np.array_equal(decoded, images)
+
+
+def test_p_values_read_as_sentences():
+    assert tables.p_phrase(0.0049) == "p\u00a0=\u00a00.005"
+    assert tables.p_phrase(0.0002) == "p\u00a0<\u00a00.001"

@@ -13,7 +13,7 @@ from capdec_core.studies.claims import Contrast
 from capdec_core.studies.conditions import Condition
 from capdec_core.studies.noise_types_claims import GRADIENT_NONE, GRADIENT_RANDOM, NOISE
 from capdec_core.studies.noise_types_view import NoiseTypes
-from capdec_core.tables import p_text, points, with_interval
+from capdec_core.tables import p_phrase, points, with_interval
 
 STUDY_A_LARGEST_EPSILON = 0.1
 
@@ -133,8 +133,8 @@ def matched_t(study: NoiseTypes) -> str:
         f"With {t.parameter:g} degrees of freedom and the same variance per coordinate, "
         f"{study.profile.noise_types.matched_variance:g}, the measured cosine is {study.results.cosine(t):.3f} for "
         f"Student t and {study.results.cosine(gaussian):.3f} for the Gaussian, and in CIDEr {said}: the difference is "
-        f"{_points(e)}, here with its 90% interval, as two one-sided tests at 5% read it (p\u00a0=\u00a0"
-        f"{p_text(found.p_value)})."
+        f"{_points(e)}, here with its 90% interval, as two one-sided tests at 5% read it "
+        f"({p_phrase(found.p_value)})."
     )
 
 
@@ -221,9 +221,7 @@ def _word(contrast: Contrast) -> str:
 
 
 def _tested(contrast: Contrast) -> str:
-    return f"{_points(contrast.estimate)}, p\u00a0=\u00a0{p_text(contrast.p_value)}".replace(
-        "=\u00a0<", "<\u00a0"
-    )
+    return f"{_points(contrast.estimate)}, {p_phrase(contrast.p_value)}"
 
 
 def _points(estimate: Estimate) -> str:
