@@ -191,7 +191,9 @@ chapter.say(noise_types_prose.law(study))
 # %% [markdown]
 # ## The contrasts
 #
-# The questions of this chapter were written down before its cells were computed, with the conditions that answer them.
+# The questions of this chapter stand in its code and are the same whatever the results. They were settled while the
+# default scale was tried out, the comparison of the gradient with the best Gaussian last of all, so a run with other
+# seeds or at another scale tests them more strictly than this one.
 # Each is a difference between two conditions on the same test images. The interval is a bootstrap over images and
 # seeds. The p-value is that of paired approximate randomisation, corrected by Holm's method over all questions of
 # [Table 2.3](#tab-contrasts). In what follows "better" and "worse" mean that interval and corrected p-value agree.
