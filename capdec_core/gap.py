@@ -12,11 +12,11 @@ from pathlib import Path
 
 import numpy as np
 
-from capdec_core.corpora import load_corpus
 from capdec_core.device import check_device
 from capdec_core.embeddings import bank, unit_rows
 from capdec_core.encoders import load_encoder
 from capdec_core.errors import CapdecError
+from capdec_core.material import corpus_of
 from capdec_core.noise import variance_for_cosine
 from capdec_core.paths import BANKS
 from capdec_core.profiles import load_profile
@@ -119,7 +119,7 @@ def of_profile(name: str, device: str) -> Geometry:
     """Measure a profile's encoder on its test split, every caption with its image."""
     profile = load_profile(name)
     check_device(device)
-    corpus = load_corpus(profile.corpus.name, profile.corpus.seed, profile.corpus.sizes)
+    corpus = corpus_of(profile)
     encoder = load_encoder(profile.encoder.model, profile.encoder.pretrained, device)
     images, texts = (np.asarray(bank(BANKS, corpus, encoder, "test", kind)) for kind in ("image", "text"))
     owners = np.repeat(np.arange(len(images)), [len(group) for group in corpus.split("test").captions])

@@ -67,17 +67,12 @@ def decode(
 ) -> dict[str, list[str]]:
     """Return {image id: the beam's captions, the best first} of one evaluation."""
     tokenizer = material.load_tokenizer()
-    embeddings = material.evaluation_embeddings(evaluation).to(captioner_device(captioner))
+    embeddings = material.evaluation_embeddings(evaluation)
     found = beam_candidates(captioner, embeddings, eos_id=tokenizer.eos_id, **cell.decoding)
     ids = material.evaluation_ids(evaluation)
     return {
         key: [tokenizer.decode(tokens) for tokens in beams] for key, beams in zip(ids, found, strict=True)
     }
-
-
-def captioner_device(captioner: Captioner) -> torch.device:
-    """Return the device that the captioner's weights are on."""
-    return next(captioner.parameters()).device
 
 
 def record(captioner: Captioner, facts: dict[str, Any], device: str) -> dict[str, Any]:

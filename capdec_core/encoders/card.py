@@ -7,11 +7,11 @@ import time
 
 import torch
 
-from capdec_core.corpora import load_corpus
 from capdec_core.encoders.miniature import save_miniature, train
 from capdec_core.errors import CapdecError
 from capdec_core.files import write_atomic
 from capdec_core.gap import as_table, of_profile
+from capdec_core.material import corpus_of
 from capdec_core.paths import MINIATURE
 from capdec_core.profiles import load_profile
 
@@ -30,7 +30,7 @@ def make_miniature(profile_name: str) -> str:
     card = MINIATURE / "README.md"
     if not card.is_file() or not MEASURED.search(card.read_text()):
         raise CapdecError(f"{card} lacks the lines <!-- measured: begin --> and <!-- measured: end -->")
-    split = load_corpus(profile.corpus.name, profile.corpus.seed, profile.corpus.sizes).split("pretrain")
+    split = corpus_of(profile).split("pretrain")
     started = time.perf_counter()
     print(f"rendering {len(split.ids)} scenes", flush=True)
     images = split.render(range(len(split.ids)))

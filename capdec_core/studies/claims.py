@@ -97,7 +97,7 @@ def contrast_table(found: Sequence[Contrast]) -> pd.DataFrame:
 
 
 def ledger(claims: Sequence[Claim]) -> pd.DataFrame:
-    """Return the claims ledger: one row a claim, with the contrast that is closest to deciding otherwise."""
+    """Return the claims ledger: one row a claim, with the cells that decide it."""
     return pd.DataFrame(
         {
             "source": claim.source,

@@ -10,7 +10,6 @@ from capdec_core.studies.results import Results
 
 BASELINE_VARIANCE = 0.05
 """Variance of the pre-trained CapDec that Study A compares with ("N(0, 0.05)")."""
-STUDY_A_EPSILONS = (0.1, 0.05, 0.01)
 
 NOISE = "Is Gaussian noise, its variance chosen on validation images, better than no noise?"
 LAW = "Is Gaussian noise of the variance nearest to the calibration law's better than no noise?"

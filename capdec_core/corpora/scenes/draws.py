@@ -39,7 +39,3 @@ class Draws:
     def integer(self, low: int, high: int) -> int:
         """Return an integer from `low` to `high`, both included."""
         return low + int(self.random() * (high - low + 1))
-
-    def real(self, low: float, high: float) -> float:
-        """Return a real number from `low` up to `high`."""
-        return low + self.random() * (high - low)
