@@ -84,18 +84,26 @@ def targets(tokens: Tensor, lengths: Tensor, eos_id: int) -> Tensor:
 
 
 def continuation_loss(
-    model: GPT2LMHeadModel, prefix: Tensor, tokens: Tensor, lengths: Tensor, *, per_sample: bool = False
+    model: GPT2LMHeadModel,
+    prefix: Tensor,
+    tokens: Tensor,
+    lengths: Tensor,
+    *,
+    offset: int = 0,
+    per_sample: bool = False,
 ) -> Tensor:
     """Return the mean negative log-likelihood (nats) of captions and their end of text after a prefix.
 
-    `prefix` (batch, k, width), `tokens` (batch, t) padded at the right, `lengths` (batch,). The first token
-    is predicted from the last prefix position. Logits are made at caption positions only. No attention mask
-    is needed: attention is causal, so padding at the right reaches no real position. The mean is over all
-    tokens of the batch, or over each caption's own, (batch,), with `per_sample`.
+    `prefix` (batch, k, width), `tokens` (batch, t) padded at the right, `lengths` (batch,). The prefix starts
+    at position `offset`, and its last vector predicts the first token; offset + k + t positions must be
+    there. Logits are made at caption positions only. No attention mask is needed: attention is causal, so
+    padding at the right reaches no real position. The mean is over all tokens of the batch, or over each
+    caption's own, (batch,), with `per_sample`.
     """
     wanted = targets(tokens, lengths, _eos_id(model))
     inputs = torch.cat([prefix, model.transformer.wte(tokens)], dim=1)
-    hidden = model.transformer(inputs_embeds=inputs, use_cache=False).last_hidden_state
+    places = torch.arange(offset, offset + inputs.shape[1], device=inputs.device).unsqueeze(0)
+    hidden = model.transformer(inputs_embeds=inputs, position_ids=places, use_cache=False).last_hidden_state
     logits = model.lm_head(hidden[:, prefix.shape[1] - 1 :])
     if not per_sample:
         return F.cross_entropy(logits.flatten(0, 1), wanted.flatten(), ignore_index=IGNORED)
@@ -103,13 +111,16 @@ def continuation_loss(
     return each.sum(dim=1) / (lengths + 1)
 
 
-def language_model_loss(model: GPT2LMHeadModel, tokens: Tensor, lengths: Tensor) -> Tensor:
+def language_model_loss(
+    model: GPT2LMHeadModel, tokens: Tensor, lengths: Tensor, *, offset: int = 0
+) -> Tensor:
     """Return the mean negative log-likelihood (nats) of captions alone, the first token after end of text.
 
-    `tokens` (batch, t) are padded at the right and `lengths` (batch,) count real tokens.
+    `tokens` (batch, t) are padded at the right and `lengths` (batch,) count real tokens. End of text stands at
+    position `offset`, the captions behind it.
     """
     start = model.transformer.wte.weight[_eos_id(model)]
-    return continuation_loss(model, start.expand(len(tokens), 1, -1), tokens, lengths)
+    return continuation_loss(model, start.expand(len(tokens), 1, -1), tokens, lengths, offset=offset)
 
 
 def _eos_id(model: GPT2LMHeadModel) -> int:

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from transformers import GPT2LMHeadModel
@@ -20,7 +21,7 @@ from capdec_core.noise import Perturbation
 from capdec_core.resume import RunState, tensor_digest
 
 Progress = Callable[[int, int], None]
-StepLoss = Callable[[Tensor, Tensor, Tensor], tuple[Tensor, Tensor | float]]
+StepLoss = Callable[[int, Tensor, Tensor, Tensor], tuple[Tensor, Tensor | float]]
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,7 @@ def train(
     _require_room(captions, captioner.config.max_tokens)
     resident = embeddings.to(device)
 
-    def step_loss(rows: Tensor, tokens: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+    def step_loss(_: int, rows: Tensor, tokens: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         x = resident[rows]
         perturbed = noise(
             x, generator=run.generator, loss=lambda at: captioner.loss(at, tokens, lengths, True)
@@ -95,21 +96,32 @@ def pretrain_language_model(
 ) -> TrainingRecord:
     """Train a language model, in place and on `device`, on captions alone, each after end of text.
 
-    All its weights are trained, then left as trainable or frozen as they were. The other arguments, what is
-    raised and what is repeatable are as in `train`.
+    Each step's captions start at a position drawn anew (`start_position`): behind a prefix captions stand
+    further on than alone, and a model that will be frozen must know those positions, as GPT-2 does from
+    longer texts. All weights are trained, then left as trainable or frozen as they were. The other arguments,
+    what is raised and what is repeatable are as in `train`.
     """
     _require_room(captions, model.config.n_positions)
     tuned = [weight.requires_grad for weight in model.parameters()]
     model.requires_grad_(True)
     run = _start(model, captions, budget, seed, device, {"config": model.config.to_diff_dict()})
 
-    def step_loss(_: Tensor, tokens: Tensor, lengths: Tensor) -> tuple[Tensor, float]:
-        return language_model_loss(model, tokens, lengths), torch.nan
+    def step_loss(step: int, _: Tensor, tokens: Tensor, lengths: Tensor) -> tuple[Tensor, float]:
+        offset = start_position(seed, step, model.config.n_positions - tokens.shape[1] - 1)
+        return language_model_loss(model, tokens, lengths, offset=offset), torch.nan
 
     record = _fit(run, step_loss, captions, budget, seed, checkpoint, progress)
     for weight, was in zip(model.parameters(), tuned, strict=True):
         weight.requires_grad_(was)
     return record
+
+
+def start_position(seed: int, step: int, last: int) -> int:
+    """Return where the captions of a step start, uniform over 0 to `last` inclusive.
+
+    It depends on its arguments alone, so a resumed run needs no state for it.
+    """
+    return int(np.random.default_rng((seed, step)).integers(last + 1))
 
 
 def _start(
@@ -152,7 +164,7 @@ def _fit(
         began = time.perf_counter() - run.seconds
         order = batches(captions.lengths.cpu(), budget.batch_size, seed, done, device)
         for step, batch in zip(range(done, budget.steps), order, strict=False):
-            loss, cosine = step_loss(batch.rows, *packed.padded(batch.rows, batch.width))
+            loss, cosine = step_loss(step, batch.rows, *packed.padded(batch.rows, batch.width))
             _descend(run.optimizer, loss, budget.rate(step))
             run.history[step, 0], run.history[step, 1] = loss.detach(), cosine
             if progress is not None:
