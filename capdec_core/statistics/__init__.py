@@ -19,17 +19,29 @@ from capdec_core.statistics.intervals import (
     paired_difference,
     paired_statistic_difference,
 )
+from capdec_core.statistics.trend import (
+    LevelDifferences,
+    Trend,
+    level_differences,
+    linear_trend,
+    slope_equivalence,
+)
 
 __all__ = [
     "Equivalence",
     "Estimate",
+    "LevelDifferences",
     "Statistic",
+    "Trend",
     "bootstrap_interval",
     "bootstrap_statistic",
     "equivalence",
     "holm",
+    "level_differences",
+    "linear_trend",
     "paired_difference",
     "paired_randomisation",
     "paired_statistic_difference",
+    "slope_equivalence",
     "smallest_detectable_difference",
 ]

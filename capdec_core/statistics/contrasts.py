@@ -78,12 +78,20 @@ def equivalence(
     says "no effect that matters"; a large one says undecided, not that there is an effect. The margin is
     to be stated before looking. ValueError for a margin that is not positive.
     """
-    if not margin > 0:
-        raise ValueError(f"margin must be above 0, not {margin}")
     systems, images = paired_means(a, b)
     difference, drawn = estimate(systems, [1, -1], images, resamples, generator, 1 - 2 * alpha)
+    return Equivalence(difference, margin, two_one_sided(drawn, margin))
+
+
+def two_one_sided(drawn: np.ndarray, margin: float) -> float:
+    """Return the larger p of two one-sided tests that replicates (resamples,) stay inside the margin.
+
+    ValueError for a margin that is not positive.
+    """
+    if not margin > 0:
+        raise ValueError(f"margin must be above 0, not {margin}")
     worse = max(int((drawn >= margin).sum()), int((drawn <= -margin).sum()))
-    return Equivalence(difference, margin, (1 + worse) / (1 + resamples))
+    return (1 + worse) / (1 + len(drawn))
 
 
 def smallest_detectable_difference(

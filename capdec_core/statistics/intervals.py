@@ -86,28 +86,29 @@ def paired_statistic_difference(
     return estimate([a, b], [1, -1], images, resamples, generator, level)[0]
 
 
-def paired_means(a: np.ndarray, b: np.ndarray) -> tuple[list[Statistic], int]:
-    """Return the two systems' mean statistics and the number of images that they share."""
-    systems = [means(a), means(b)]
-    if np.shape(a)[1] != np.shape(b)[1]:
-        raise ValueError(f"paired scores need the same images, not {np.shape(a)[1]} and {np.shape(b)[1]}")
-    return systems, np.shape(a)[1]
+def paired_means(*scores: np.ndarray) -> tuple[list[Statistic], int]:
+    """Return the systems' mean statistics and the number of images that they share."""
+    systems = [means(each) for each in scores]
+    images = sorted({np.shape(each)[1] for each in scores}, reverse=True)
+    if len(images) != 1:
+        raise ValueError(f"paired scores need the same images, not {' and '.join(map(str, images))}")
+    return systems, images[0]
 
 
 def estimate(
     systems: list[Statistic],
-    signs: Sequence[int],
+    weights: Sequence[float],
     images: int,
     resamples: int,
     generator: np.random.Generator,
     level: float,
 ) -> tuple[Estimate, np.ndarray]:
-    """Return the signed sum of the systems' values with its interval, and its replicates (resamples,)."""
+    """Return the weighted sum of the systems' values with its interval, and its replicates (resamples,)."""
     if not 0 < level < 1:
         raise ValueError(f"level must be between 0 and 1, not {level}")
     scores, drawn = replicates(systems, images, resamples, generator)
-    total = drawn @ np.array(signs)
+    total = drawn @ np.array(weights)
     low, high = np.quantile(total, [(1 - level) / 2, (1 + level) / 2]).tolist()
-    value = sum(sign * float(each.mean()) for sign, each in zip(signs, scores, strict=True))
+    value = sum(weight * float(each.mean()) for weight, each in zip(weights, scores, strict=True))
     seeds = min(len(each) for each in scores)
     return Estimate(value, low, high, level, float(total.std()), images, seeds), total
