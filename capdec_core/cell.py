@@ -16,7 +16,7 @@ DECIDING_CODE = (
     "batches.py",
     "budget.py",
     "captioner.py",
-    "decoding.py",
+    "decoding",
     "embeddings.py",
     "incremental.py",
     "language_model.py",

@@ -26,6 +26,8 @@ class BeamTree:
         self.used = prefix.shape[1]  # cached positions
         out = model.transformer(inputs_embeds=prefix, use_cache=True)
         self.cache = [(layer.keys, layer.values) for layer in out.past_key_values.layers]
+        self.prefix_hidden: Tensor = out.last_hidden_state
+        """Last hidden states (n, k, width) of the prefix."""
         self.visible = torch.ones(len(prefix), beams, self.used, dtype=torch.bool, device=prefix.device)
         self.first_logits: Tensor = model.lm_head(out.last_hidden_state[:, -1:]).expand(-1, beams, -1)
         """Logits (n, beams, vocabulary) of the first token, equal in all beams."""
@@ -35,6 +37,10 @@ class BeamTree:
 
         Afterwards beam j is what was beam parents[:, j], with its token. Logits are (n, beams, vocabulary).
         """
+        return self.model.lm_head(self.grow(tokens, parents))
+
+    def grow(self, tokens: Tensor, parents: Tensor) -> Tensor:
+        """Do as `step` does, but return the last hidden states (n, beams, width), which the logits are made of."""
         self._see(parents)
         body = self.model.transformer
         hidden = body.wte(tokens) + body.wpe.weight[self.depth]
@@ -44,7 +50,7 @@ class BeamTree:
             hidden = hidden + block.mlp(block.ln_2(hidden))
         self.depth += 1
         self.used += self.beams
-        return self.model.lm_head(body.ln_f(hidden))
+        return body.ln_f(hidden)
 
     def keep(self, images: Tensor) -> None:
         """Drop all images but those at these indices (int64)."""

@@ -1,94 +1,15 @@
-"""Decoding in batches: greedy, beam search and sampling, the images that are done leaving the batch."""
+"""Beam search in batches, the images that are done leaving the batch."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from capdec_core.captioner import Captioner
-from capdec_core.errors import CapdecError
+from capdec_core.decoding.rollout import BATCH, evaluating, prefixes, until_end
 from capdec_core.incremental import BeamTree
 
-BATCH = 128
 _NEVER = -1e9  # score of a caption that does not exist, as in transformers
-
-
-def greedy(
-    captioner: Captioner, embeddings: Tensor, *, eos_id: int, max_tokens: int, batch_size: int = BATCH
-) -> list[list[int]]:
-    """Return the most likely next token again and again, for each embedding (n, d), without end of text.
-
-    The tokens are those of transformers' `generate(do_sample=False)`. `max_tokens` counts end of text.
-    Raises CapdecError if the language model has no room for `max_tokens`.
-    """
-
-    def likeliest(logits: Tensor) -> Tensor:
-        return logits.argmax(dim=-1)
-
-    with _decoding(captioner, max_tokens):
-        parts = [
-            _unroll(BeamTree(captioner.language_model, prefix, 1), likeliest, eos_id, max_tokens)
-            for prefix in _prefixes(captioner, embeddings, batch_size)
-        ]
-    return [caption for part in parts for caption in part]
-
-
-def sample(
-    captioner: Captioner,
-    embeddings: Tensor,
-    *,
-    n: int,
-    generator: torch.Generator,
-    eos_id: int,
-    max_tokens: int,
-    temperature: float = 1.0,
-    top_k: int | None = None,
-    top_p: float = 1.0,
-    batch_size: int = BATCH,
-) -> list[list[list[int]]]:
-    """Return `n` captions drawn for each embedding (rows, d), without end of text.
-
-    Logits are divided by `temperature`; of the `top_k` likeliest tokens, the fewest whose probabilities sum
-    to at least `top_p` are drawn from (nucleus sampling, Holtzman et al. 2020), as transformers does it.
-    `generator` lives on the captioner's device; the same state and `batch_size` (captions at once) give the
-    same captions.
-
-    Raises ValueError for a setting without meaning, CapdecError if there is no room for `max_tokens`.
-    """
-    if n < 1 or temperature <= 0 or not 0 < top_p <= 1 or (top_k is not None and top_k < 1):
-        raise ValueError("n and top_k must be at least 1, temperature positive, and top_p in (0, 1]")
-
-    def draw(logits: Tensor) -> Tensor:
-        shares = truncated(logits / temperature, top_k, top_p).softmax(dim=-1)
-        return torch.multinomial(shares, 1, generator=generator).squeeze(1)
-
-    with _decoding(captioner, max_tokens):
-        parts = [
-            _unroll(
-                BeamTree(captioner.language_model, prefix.repeat_interleave(n, dim=0), 1),
-                draw,
-                eos_id,
-                max_tokens,
-            )
-            for prefix in _prefixes(captioner, embeddings, max(1, batch_size // n))
-        ]
-    captions = [caption for part in parts for caption in part]
-    return [captions[row : row + n] for row in range(0, len(captions), n)]
-
-
-def truncated(logits: Tensor, top_k: int | None, top_p: float) -> Tensor:
-    """Return logits (..., vocabulary) with minus infinity at the tokens that top-k and nucleus leave out."""
-    if top_k is not None:
-        least = logits.topk(min(top_k, logits.shape[-1])).values[..., -1:]
-        logits = logits.masked_fill(logits < least, -torch.inf)
-    if top_p < 1:
-        ascending, order = logits.sort(dim=-1)
-        out = ascending.softmax(dim=-1).cumsum(dim=-1) <= 1 - top_p
-        out[..., -1] = False
-        logits = logits.masked_fill(out.scatter(-1, order, out), -torch.inf)
-    return logits
 
 
 def beam(
@@ -125,57 +46,12 @@ def beam_candidates(
 
     Raises CapdecError if the language model has no room for `max_tokens`.
     """
-    with _decoding(captioner, max_tokens):
+    with evaluating(captioner, max_tokens, captioner.config.max_tokens):
         parts = [
             _search(BeamTree(captioner.language_model, prefix, beams), eos_id, max_tokens)
-            for prefix in _prefixes(captioner, embeddings, batch_size)
+            for prefix in prefixes(captioner, embeddings, batch_size)
         ]
     return [captions for part in parts for captions in part]
-
-
-@contextmanager
-def _decoding(captioner: Captioner, max_tokens: int) -> Iterator[None]:
-    """Evaluation mode without gradients, after a check that `max_tokens` fit; training mode comes back."""
-    room = captioner.config.max_tokens
-    if not 1 <= max_tokens <= room:
-        raise CapdecError(f"max_tokens must lie in 1..{room} for this captioner, not {max_tokens}")
-    was = captioner.training
-    captioner.eval()
-    try:
-        with torch.inference_mode():
-            yield
-    finally:
-        captioner.train(was)
-
-
-def _prefixes(captioner: Captioner, embeddings: Tensor, batch_size: int) -> Iterator[Tensor]:
-    device = next(captioner.parameters()).device
-    for part in embeddings.split(batch_size):
-        yield captioner.prefix(part.to(device))
-
-
-def _unroll(
-    tree: BeamTree, choose: Callable[[Tensor], Tensor], eos_id: int, max_tokens: int
-) -> list[list[int]]:
-    """Grow one caption a row of a tree of one beam; `choose` maps (rows, vocabulary) to tokens (rows,)."""
-    logits = tree.first_logits
-    rows = torch.arange(len(logits), device=logits.device)  # the unfinished ones
-    written = torch.full((len(rows), max_tokens), eos_id, device=logits.device)
-    for step in range(max_tokens):
-        tokens = choose(logits[:, 0])
-        written[rows, step] = tokens
-        going = (tokens != eos_id).nonzero().squeeze(1)
-        if step + 1 == max_tokens or len(going) == 0:
-            break
-        if len(going) < len(rows):
-            tree.keep(going)
-            rows, tokens = rows[going], tokens[going]
-        logits = tree.step(tokens[:, None], torch.zeros_like(tokens)[:, None])
-    return [_until(caption, eos_id) for caption in written.tolist()]
-
-
-def _until(tokens: list[int], eos_id: int) -> list[int]:
-    return tokens[: tokens.index(eos_id)] if eos_id in tokens else tokens
 
 
 @dataclass
@@ -264,4 +140,4 @@ def _search(tree: BeamTree, eos_id: int, max_tokens: int) -> list[list[list[int]
             state.keep(going)
             images, tokens, parents = images[going], tokens[going], parents[going]
         logits = tree.step(tokens, parents)
-    return [[_until(caption, eos_id) for caption in captions] for captions in written.tolist()]
+    return [[until_end(caption, eos_id) for caption in captions] for captions in written.tolist()]
