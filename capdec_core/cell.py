@@ -4,7 +4,7 @@ import ast
 import functools
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 from capdec_core.files import digest
 from capdec_core.paths import PACKAGE
@@ -97,3 +97,44 @@ class CellConfig:
         """Return the configuration whose `dataclasses.asdict` is `table`."""
         evaluations = tuple(Evaluation(**entry) for entry in table["evaluations"])
         return cls(**{**table, "evaluations": evaluations})
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """The captions of a trained cell under another decoding; nothing is trained for it.
+
+    Attributes:
+        cell: the cell whose captioner speaks; it is computed first.
+        decoding: a `capdec_core.decoding.Decoding` as its dictionary.
+        evaluations: what is decoded.
+    """
+
+    cell: CellConfig
+    decoding: dict[str, Any]
+    evaluations: tuple[Evaluation, ...]
+
+    @property
+    def id(self) -> str:
+        """The name in the store: 16 hex digits."""
+        return digest(asdict(self))[:16]
+
+    @property
+    def seed(self) -> int:
+        """The training seed; it seeds the draws of sampling too."""
+        return self.cell.seed
+
+
+class StoredCell(Protocol):
+    """What the store keeps under a name: a trained cell, or one decoded in another way."""
+
+    @property
+    def id(self) -> str:
+        """The name in the store."""
+
+    @property
+    def seed(self) -> int:
+        """The training seed."""
+
+    @property
+    def evaluations(self) -> tuple[Evaluation, ...]:
+        """What is decoded."""

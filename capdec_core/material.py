@@ -22,7 +22,7 @@ from capdec_core.errors import CapdecError
 from capdec_core.files import digest, read_json, write_atomic, write_json
 from capdec_core.language_model import LanguageModelConfig, build_language_model
 from capdec_core.paths import BANKS, CACHE
-from capdec_core.profiles import Profile
+from capdec_core.profiles import EncoderSettings, Profile
 from capdec_core.tokenizer import CaptionTokenizer
 from capdec_core.training import pretrain_language_model
 
@@ -39,6 +39,7 @@ class Material:
         vocab_size: of the tokenizer, special tokens included.
         banks: file of the embeddings of each "split/modality".
         folder: where tokenizer, tokens and image ids lie.
+        encoder_settings: what the joint encoder is loaded by, for what is embedded while cells are computed.
     """
 
     corpus: str
@@ -48,6 +49,11 @@ class Material:
     vocab_size: int
     banks: dict[str, str]
     folder: Path
+    encoder_settings: EncoderSettings
+
+    def load_encoder(self, device: str) -> Encoder:
+        """Return the joint encoder on `device`."""
+        return load_encoder(self.encoder_settings.model, self.encoder_settings.pretrained, device)
 
     def load_tokenizer(self) -> CaptionTokenizer:
         """Return the tokenizer made from the training captions."""
@@ -108,6 +114,7 @@ def prepare(profile: Profile, device: str) -> Material:
         vocab_size=tokenizer.vocab_size,
         banks=_write_banks(corpus, encoder, list(profile.corpus.captioned)),
         folder=folder,
+        encoder_settings=profile.encoder,
     )
 
 

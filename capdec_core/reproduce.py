@@ -1,6 +1,8 @@
 """What `make reproduce`, `make study` and `make report` do: cells, notebooks, report, in that order."""
 
+import multiprocessing
 import time
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,9 +10,10 @@ from capdec_core import paths
 from capdec_core.book import build_report, execute
 from capdec_core.device import check_device
 from capdec_core.profiles import Profile, load_profile
-from capdec_core.runner import Runner
+from capdec_core.runner import Runner, cores
 from capdec_core.store import CellStore
-from capdec_core.studies import NOTEBOOKS, STUDIES, study_named
+from capdec_core.studies import NOTEBOOKS, study_named
+from capdec_core.studies.conditions import all_cells
 
 
 @dataclass(frozen=True)
@@ -36,9 +39,12 @@ class Book:
     def compute(self, names: list[str]) -> None:
         """Compute the cells of studies that are missing, all side by side."""
         runner = Runner(self.profile, CellStore(paths.CELLS), self.device)
-        runner.compute(
-            [cell for name in names for cell in study_named(name).cells(self.profile, runner.material)]
-        )
+        grid = [
+            condition
+            for name in names
+            for condition in study_named(name).conditions(self.profile, self.profile.seeds)
+        ]
+        runner.compute(all_cells(grid, self.profile, runner.material))
 
     def execute(self, name: str) -> Path:
         """Run one study's notebook and return the executed copy."""
@@ -47,6 +53,13 @@ class Book:
         parameters = {"profile": self.profile.name, "device": self.device, "seeds": self.profile.seeds}
         execute(paths.NOTEBOOKS / notebook, output, parameters)
         return output
+
+    def execute_all(self) -> None:
+        """Run every study's notebook, as many at a time as there are cores."""
+        context = multiprocessing.get_context("spawn")
+        with ProcessPoolExecutor(max_workers=min(cores(), len(NOTEBOOKS)), mp_context=context) as pool:
+            for future in [pool.submit(self.execute, name) for name in NOTEBOOKS]:
+                future.result()
 
     def bind(self) -> Path:
         """Render the executed notebooks and return the report's first page."""
@@ -57,9 +70,8 @@ def reproduce(profile: str, device: str) -> Path:
     """Run the whole book and return the report's first page; what is finished already is not done again."""
     started = time.monotonic()
     book = Book(load_profile(profile), device)
-    book.compute(list(STUDIES))
-    for name in STUDIES:
-        book.execute(name)
+    book.compute(list(NOTEBOOKS))
+    book.execute_all()
     page = book.bind()
     print(f"The book took {(time.monotonic() - started) / 60:.1f} minutes.")
     return page

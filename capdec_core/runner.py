@@ -7,10 +7,12 @@ import multiprocessing
 import os
 from collections.abc import Iterable, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from dataclasses import asdict
 
 from tqdm import tqdm
 
-from capdec_core.cell import CellConfig
+from capdec_core.cell import CellConfig, Decoded, StoredCell
+from capdec_core.decoding import Beam, decoding_from_dict
 from capdec_core.device import check_device
 from capdec_core.errors import CapdecError
 from capdec_core.java import check_java
@@ -19,6 +21,8 @@ from capdec_core.profiles import Profile
 from capdec_core.scoring import System, score_systems
 from capdec_core.store import CellStore
 from capdec_core.worker import run_cell, work
+
+Failures = list[tuple[StoredCell, BaseException]]
 
 
 class Runner:
@@ -31,52 +35,54 @@ class Runner:
         self.profile, self.store, self.device = profile, store, device
         self.material: Material = prepare(profile, device)
 
-    def compute(self, cells: Iterable[CellConfig]) -> None:
+    def compute(self, cells: Iterable[StoredCell]) -> None:
         """Train, decode and score every cell that the store lacks.
 
         Raises:
             CapdecError: some cells failed; the message names them, and the others are in the store.
         """
         wanted = list({cell.id: cell for cell in cells}.values())
-        self._train([cell for cell in wanted if not self.store.has(cell)])
+        redecoded = [cell for cell in wanted if isinstance(cell, Decoded) and not self.store.has(cell)]
+        trained = [cell for cell in wanted if isinstance(cell, CellConfig)] + [c.cell for c in redecoded]
+        missing = list({cell.id: cell for cell in trained if not self.store.has(cell)}.values())
+        for cell in {(str(c.language_model), str(c.pretraining)): c for c in missing}.values():
+            pretrained_language_model(cell, self.material, self.device)
+        self._work(missing, "train")
+        self._work(redecoded, "decode")
         self._score([cell for cell in wanted if not self.store.has_scores(cell)])
 
-    def _train(self, cells: Sequence[CellConfig]) -> None:
+    def _work(self, cells: Sequence[StoredCell], doing: str) -> None:
         if not cells:
             return
-        for cell in {(str(c.language_model), str(c.pretraining)): c for c in cells}.values():
-            pretrained_language_model(cell, self.material, self.device)
-        failures = self._train_here(cells) if self.device != "cpu" else self._train_in_processes(cells)
+        failures = self._here(cells, doing) if self.device != "cpu" else self._in_processes(cells, doing)
         if failures:
-            lines = "\n".join(
-                f"  {cell.id} {cell.noise} seed {cell.seed}: {error!r}" for cell, error in failures
-            )
+            lines = "\n".join(f"  {_told(cell)}: {error!r}" for cell, error in failures)
             raise CapdecError(f"{len(failures)} of {len(cells)} cells failed:\n{lines}")
 
-    def _train_here(self, cells: Sequence[CellConfig]) -> list[tuple[CellConfig, BaseException]]:
-        failures: list[tuple[CellConfig, BaseException]] = []
-        for cell in tqdm(cells, desc="cells", unit="cell"):
+    def _here(self, cells: Sequence[StoredCell], doing: str) -> Failures:
+        failures: Failures = []
+        for cell in tqdm(cells, desc=doing, unit="cell"):
             try:
                 run_cell(cell, self.material, self.store, self.device)
             except (RuntimeError, ValueError, CapdecError) as error:
                 failures.append((cell, error))
         return failures
 
-    def _train_in_processes(self, cells: Sequence[CellConfig]) -> list[tuple[CellConfig, BaseException]]:
+    def _in_processes(self, cells: Sequence[StoredCell], doing: str) -> Failures:
         """One single-threaded process a core: small models gain nothing from threads."""
-        failures = []
+        failures: Failures = []
         context = multiprocessing.get_context("spawn")
         with ProcessPoolExecutor(max_workers=min(len(cells), cores()), mp_context=context) as pool:
-            futures: dict[Future[str], CellConfig] = {
+            futures: dict[Future[str], StoredCell] = {
                 pool.submit(work, cell, self.material, self.store.folder, self.device): cell
                 for cell in sorted(cells, key=_costliest_first)
             }
-            for future in tqdm(as_completed(futures), total=len(futures), desc="cells", unit="cell"):
+            for future in tqdm(as_completed(futures), total=len(futures), desc=doing, unit="cell"):
                 if error := future.exception():
                     failures.append((futures[future], error))
         return failures
 
-    def _score(self, cells: Sequence[CellConfig]) -> None:
+    def _score(self, cells: Sequence[StoredCell]) -> None:
         """Score all cells together, then write each cell's scores."""
         if not cells:
             return
@@ -85,17 +91,40 @@ class Runner:
             for cell in cells
             for e in cell.evaluations
         }
-        scores = score_systems(self.profile, systems, self.device, cores())
+        decodings = {cell.id: self._decoding(cell) for cell in cells}
+        scores = score_systems(self.profile, systems, decodings, self.device, cores())
         tables: dict[str, dict] = {cell.id: {} for cell in cells}
         for system, found in scores.items():
             tables[system.cell][system.evaluation] = found.to_dict()
         for cell in cells:
             self.store.write_scores(cell, tables[cell.id])
 
+    def _decoding(self, cell: StoredCell) -> str:
+        """Return how the cell's captions were decoded, in words: a trained cell's by the profile's beam search."""
+        beam = Beam(**asdict(self.profile.decoding))
+        decoding = decoding_from_dict(cell.decoding) if isinstance(cell, Decoded) else beam
+        return f"{decoding.label}, at most {self.profile.decoding.max_tokens} tokens"
 
-def _costliest_first(cell: CellConfig) -> tuple[bool, str]:
-    """Order cells so that none of the long ones is left for the end: the gradient noise trains twice a step."""
-    return cell.noise["kind"] != "NormalisedGradient", cell.id
+
+def _costliest_first(cell: StoredCell) -> tuple[float, str]:
+    """Order cells so that none of the long ones is left for the end."""
+    return -_relative_cost(cell), cell.id
+
+
+def _relative_cost(cell: StoredCell) -> float:
+    """Rank a training by what it does beyond the common: gradient noise trains twice a step, depth and length."""
+    if not isinstance(cell, CellConfig):
+        return 0.0
+    twice = 2.0 if cell.noise["kind"] == "NormalisedGradient" else 1.0
+    depth = cell.mapper["layers"] if cell.mapper["kind"] == "transformer" else 1
+    return twice * cell.training["steps"] * (10 + depth + cell.mapper["prefix_length"])
+
+
+def _told(cell: StoredCell) -> str:
+    if isinstance(cell, Decoded):
+        return f"{cell.id} {cell.decoding} of {_told(cell.cell)}"
+    assert isinstance(cell, CellConfig)
+    return f"{cell.id} {cell.noise} seed {cell.seed}"
 
 
 def cores() -> int:

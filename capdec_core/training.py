@@ -195,12 +195,13 @@ def _record(run: RunState, began: float) -> TrainingRecord:
         mean_cosine=None if cosine != cosine else cosine,
         seconds=time.perf_counter() - began,
         steps=len(history),
-        peak_memory=_peak_memory(run.generator.device),
+        peak_memory=peak_memory(run.generator.device),
     )
 
 
-def _peak_memory(device: torch.device) -> int:
-    if device.type == "cuda":
+def peak_memory(device: torch.device | str) -> int:
+    """Return the most memory (bytes) used so far: the device's on CUDA, the whole process's otherwise."""
+    if torch.device(device).type == "cuda":
         return torch.cuda.max_memory_allocated(device)
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 

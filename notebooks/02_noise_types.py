@@ -18,10 +18,10 @@ device = "cpu"
 seeds = 3
 
 # %% tags=["hide-input"]
-from capdec_core import descriptions, figures, gallery, tables
-from capdec_core.studies import noise_types, noise_types_prose, noise_types_record
+from capdec_core import descriptions, figures, gallery, studies, tables
+from capdec_core.studies import noise_types_prose, phrases, record
 
-study = noise_types.run(profile, device=device, seeds=seeds)
+study = studies.run("noise_types", profile, device=device, seeds=seeds)
 chapter = gallery.Gallery(chapter=2, profile=profile)
 chapter.say(noise_types_prose.in_short(study))
 
@@ -216,7 +216,7 @@ chapter.table(
 )
 
 # %% tags=["remove-input"]
-chapter.say(noise_types_prose.detectable(study))
+chapter.say(phrases.detectable(study.contrasts))
 
 # %% [markdown]
 # ## What the noises do
@@ -283,7 +283,7 @@ chapter.say(noise_types_prose.gradient(study))
 # Scores are averages; [Figure 2.5](#fig-captions) is what they average over.
 
 # %% tags=["hide-input"]
-examples = study.examples()
+examples = study.examples(study.shown)
 chapter.panel(
     gallery.caption_panel(examples.images, examples.references, examples.systems),
     "captions",
@@ -311,18 +311,18 @@ chapter.claims(
 # ## How this chapter was computed
 
 # %% tags=["remove-input"]
-chapter.say(noise_types_record.footer(study))
+chapter.say(record.footer(study))
 
 # %% tags=["remove-input"]
 chapter.table(
-    noise_types_record.costs(study),
+    record.costs(study),
     "costs",
     caption="What the cells cost: seconds are wall-clock time of training and decoding, with other cells beside them on "
     "the same machine; peak memory is that of the process on a CPU and of the device on a GPU.",
 )
 
 # %% tags=["remove-input"]
-cells = noise_types_record.cells(study)
+cells = record.cells(study)
 chapter.table(
     cells,
     "cells",

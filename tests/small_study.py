@@ -9,7 +9,7 @@ import numpy as np
 from capdec_core.gap import Geometry
 from capdec_core.material import Material
 from capdec_core.noise import variance_for_cosine
-from capdec_core.profiles import load_profile
+from capdec_core.profiles import EncoderSettings, load_profile
 from capdec_core.studies.conditions import Condition, cells_of
 from capdec_core.studies.noise_types import conditions
 from capdec_core.studies.noise_types_view import NoiseTypes
@@ -17,7 +17,8 @@ from capdec_core.studies.results import Results
 
 DIM = 512
 IMAGES = {"val": 40, "test": 80}
-MATERIAL = Material("corpus", "encoder", "tokenizer", DIM, 100, {}, Path("nowhere"))
+ENCODER = EncoderSettings("miniature")
+MATERIAL = Material("corpus", "encoder", "tokenizer", DIM, 100, {}, Path("nowhere"), ENCODER)
 Quality = Callable[[Condition, float, str], float]
 
 

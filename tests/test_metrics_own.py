@@ -42,12 +42,12 @@ def test_study_a_protocol_is_the_mean_of_all_pairs_cosines(space: SentenceSpace)
         pairs = [
             [util.cos_sim(model.encode(r), model.encode(c)).item() for c in captions] for r in references
         ]
-        assert space.mean_cosine(references, captions) == pytest.approx(np.mean(pairs), abs=1e-6)
+        assert space.cosines(captions, references).mean() == pytest.approx(np.mean(pairs), abs=1e-6)
 
 
 def test_sentence_similarity_knows_meaning(space: SentenceSpace) -> None:
-    own = [space.mean_cosine(references, [FIVE[i][0]]) for i, references in enumerate(REFERENCES)]
-    swapped = [space.mean_cosine(references, [FIVE[1 - i][0]]) for i, references in enumerate(REFERENCES)]
+    own = [space.cosines([FIVE[i][0]], references).mean() for i, references in enumerate(REFERENCES)]
+    swapped = [space.cosines([FIVE[1 - i][0]], references).mean() for i, references in enumerate(REFERENCES)]
     assert min(own) > max(swapped) + 0.2
 
 
@@ -157,7 +157,7 @@ def test_per_image_scores_follow_the_references_order(
 ) -> None:
     five = scored["five"]
     assert five.ids == ["x", "y"]
-    expected = [space.mean_cosine(REFERENCES[i], FIVE[i]) for i in range(2)]
+    expected = [space.cosines(FIVE[i], REFERENCES[i]).mean() for i in range(2)]
     assert five.per_image["MiniLM"] == pytest.approx(expected, abs=1e-6)
     assert five.corpus["MiniLM"] == pytest.approx(np.mean(expected), abs=1e-6)
     assert five.statistics[:, 8].tolist() == [5, 2]

@@ -9,7 +9,7 @@ from small_study import DIM, flat, make_study, peaked
 
 from capdec_core import figures, tables
 from capdec_core.studies import noise_types_prose as prose
-from capdec_core.studies import noise_types_record as record
+from capdec_core.studies import phrases, record
 from capdec_core.studies.noise_types_claims import NOISE
 
 SENTENCES = (
@@ -22,7 +22,7 @@ SENTENCES = (
     prose.literal_t,
     prose.matched_t,
     prose.gradient,
-    prose.detectable,
+    lambda study: phrases.detectable(study.contrasts),
 )
 
 
@@ -114,7 +114,7 @@ def test_small_gradient_steps_leave_the_cosine_that_geometry_says(study):
 def test_detectable_difference_is_two_point_eight_standard_errors(study):
     errors = [c.estimate.standard_error for c in study.contrasts]
     low, high = (100 * 2.8016 * error for error in (min(errors), max(errors)))
-    assert f"between {low:.1f} and {high:.1f} points" in prose.detectable(study)
+    assert f"between {low:.1f} and {high:.1f} points" in phrases.detectable(study.contrasts)
 
 
 def test_degenerate_results_are_told_without_a_wrong_word(dead):

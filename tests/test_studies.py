@@ -23,15 +23,16 @@ from capdec_core.noise import (
     UniformBall,
     perturbation_from_dict,
 )
-from capdec_core.profiles import StatisticsSettings, load_profile
+from capdec_core.profiles import EncoderSettings, StatisticsSettings, load_profile
 from capdec_core.store import CellStore
-from capdec_core.studies import NOTEBOOKS, STUDIES, noise_types, study_named
-from capdec_core.studies.claims import Claim, contrast_table, contrasts, ledger
+from capdec_core.studies import noise_types, study_named
+from capdec_core.studies.claims import Claim, contrast_table, contrasts
 from capdec_core.studies.conditions import Condition, all_cells, cells_of
-from capdec_core.studies.noise_types_claims import claims, named, pairs
+from capdec_core.studies.noise_types_claims import claims, pairs
 from capdec_core.studies.results import Results
 
-MATERIAL = Material("corpus", "encoder", "tokenizer", 512, 100, {}, Path("nowhere"))
+ENCODER = EncoderSettings("miniature")
+MATERIAL = Material("corpus", "encoder", "tokenizer", 512, 100, {}, Path("nowhere"), ENCODER)
 LAW_VARIANCE = 0.012
 SCENES = load_profile("scenes")
 IMAGES = 60
@@ -171,7 +172,7 @@ def test_every_condition_decodes_what_it_is_judged_by() -> None:
 
 
 def test_conditions_that_differ_in_training_share_no_cell() -> None:
-    cells = noise_types.cells(SCENES, MATERIAL)
+    cells = all_cells(grid(), SCENES, MATERIAL)
     assert len({cell.id for cell in cells}) == len(cells)
     trained = {(c.noise, c.train_on, seed) for c in grid() for seed in range(c.seeds)}
     assert len(cells) == len(trained)
@@ -194,8 +195,7 @@ def test_all_cells_names_each_once() -> None:
 
 def test_studies_by_name() -> None:
     assert study_named("noise_types") is noise_types
-    assert set(NOTEBOOKS) == set(STUDIES)
-    with pytest.raises(CapdecError, match="no study 'heads'; NAME is one of: noise_types"):
+    with pytest.raises(CapdecError, match="no study 'heads'; NAME is one of: noise_types, heads_layers"):
         study_named("heads")
 
 
@@ -381,19 +381,20 @@ def test_a_difference_needs_both_interval_and_corrected_p(store: CellStore) -> N
 def test_tables_name_the_cell_that_decides(store: CellStore) -> None:
     results = results_of(grid(), store, level(GRADIENT_WINS))
     found = contrasts(results, pairs(results, SCENES.noise_types, LAW_VARIANCE))
-    table, book = contrast_table(found), ledger(claims(found))
+    table = contrast_table(found)
     ids = {cell.id for cells in results.cells.values() for cell in cells}
     assert set(table["cell"]) <= ids
-    assert all(set(cells.split(", ")) <= ids for cells in book["cells"])
-    assert list(book["source"]) == ["Study A", "Study A"]
     assert len(table) == len(found)
+    for claim in claims(found):
+        assert claim.source == "Study A"
+        assert {cell for e in claim.evidence for side in e.sides for cell in side} <= ids
 
 
 def test_named_finds_by_family_and_parameter(store: CellStore) -> None:
     results = results_of(family("gaussian"), store, wavy)
-    assert named(results, "gaussian", 0.05).noise == Gaussian(0.05)
+    assert results.named("gaussian", 0.05).noise == Gaussian(0.05)
     with pytest.raises(StopIteration):
-        named(results, "gaussian", 0.07)
+        results.named("gaussian", 0.07)
 
 
 def test_the_grid_is_the_profiles() -> None:

@@ -25,8 +25,9 @@ class Scores:
 
     corpus: score by metric name. per_image: by metric name, aligned with `ids`; their mean is the corpus
     score for CIDEr, ROUGE-L and MiniLM, not for BLEU and METEOR. statistics: int64 (images, 10), for
-    `bleu_from_statistics`. not_computed: reason by metric name. BLEU, METEOR, ROUGE-L, CHAIR and shares are
-    in [0, 1], CIDEr in [0, 10], MiniLM in [-1, 1].
+    `bleu_from_statistics`. similarities: MiniLM's cosine of each caption with each reference, one matrix
+    (captions, references) an image, to four decimals. not_computed: reason by metric name. BLEU, METEOR,
+    ROUGE-L, CHAIR and shares are in [0, 1], CIDEr in [0, 10], MiniLM in [-1, 1].
     """
 
     corpus: dict[str, float]
@@ -34,6 +35,7 @@ class Scores:
     ids: list[str]
     signature: str
     statistics: np.ndarray
+    similarities: list[list[list[float]]] = field(default_factory=list)
     not_computed: dict[str, str] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
@@ -51,10 +53,11 @@ def score(
     systems: Mapping[str, Candidates],
     *,
     split: str,
-    decoding: str,
+    decoding: str | Mapping[str, str],
     labels: Mapping[str, Sequence[str]] | None = None,
     objects_mentioned: ObjectsMentioned | None = None,
     semantic: bool = True,
+    space: SentenceSpace | None = None,
     device: str = "cpu",
 ) -> dict[str, Scores]:
     """Score every system's captions against the same references.
@@ -62,7 +65,8 @@ def score(
     references: image id -> captions. systems: system -> image id -> caption, or list of captions of which the
     first is the system's answer. BLEU, METEOR, ROUGE-L, CIDEr, CHAIR and diversity read the first; MiniLM is
     averaged over all (Study A's protocol: five), and self-BLEU compares them. split, decoding: words for the
-    signature. labels (image id -> objects) with objects_mentioned: CHAIR. device: where MiniLM runs.
+    signature, of each system where it is a mapping. labels (image id -> objects) with objects_mentioned: CHAIR.
+    space: MiniLM's embeddings of all these texts, where they are known; device: where MiniLM runs otherwise.
 
     A caption may be empty (a collapsed system scores 0). Raises CapdecError for ids that do not match, an
     image without references, a value that is no text, or a Java that fails; ValueError for labels without
@@ -78,9 +82,11 @@ def score(
     tokens = _Tokens.of([list(references[image]) for image in ids], answers)
     results = _caption_metrics(tokens, ids)
     if semantic:
-        _add_semantic(results, [list(references[image]) for image in ids], answers, device)
+        expected = [list(references[image]) for image in ids]
+        _add_semantic(results, expected, answers, space or _space(expected, answers, device))
     for name, result in results.items():
-        result.signature = signature(references, split=split, decoding=decoding, semantic=semantic)
+        words = decoding if isinstance(decoding, str) else decoding[name]
+        result.signature = signature(references, split=split, decoding=words, semantic=semantic)
         result.not_computed = _not_computed(semantic)
         result.corpus |= _diversity(tokens.answers[name])
         if labels is not None and objects_mentioned is not None:
@@ -155,16 +161,23 @@ def _collect(
     return Scores(corpus, per_image, list(ids), "", bleu.statistics)
 
 
-def _add_semantic(
-    results: dict[str, Scores], references: list[list[str]], answers: dict[str, list[list[str]]], device: str
-) -> None:
+def _space(references: list[list[str]], answers: dict[str, list[list[str]]], device: str) -> SentenceSpace:
     rows = [*references, *(row for captions in answers.values() for row in captions)]
-    space = SentenceSpace((caption for row in rows for caption in row), device=device)
+    return SentenceSpace((caption for row in rows for caption in row), device=device)
+
+
+def _add_semantic(
+    results: dict[str, Scores],
+    references: list[list[str]],
+    answers: dict[str, list[list[str]]],
+    space: SentenceSpace,
+) -> None:
     for name, result in results.items():
-        pairs = zip(references, answers[name], strict=True)
-        values = [space.mean_cosine(captions, generated) for captions, generated in pairs]
-        result.per_image["MiniLM"] = values
-        result.corpus["MiniLM"] = float(np.mean(values))
+        pairs = zip(answers[name], references, strict=True)
+        cosines = [space.cosines(generated, captions) for generated, captions in pairs]
+        result.per_image["MiniLM"] = [float(matrix.mean()) for matrix in cosines]
+        result.corpus["MiniLM"] = float(np.mean(result.per_image["MiniLM"]))
+        result.similarities = [matrix.round(4).tolist() for matrix in cosines]
 
 
 def _diversity(rows: list[list[str]]) -> dict[str, float]:

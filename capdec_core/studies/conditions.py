@@ -1,26 +1,34 @@
 """A condition of a study: what is varied, as a line of its grid, and the cells that realise it."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 
-from capdec_core.cell import CellConfig, Evaluation, Source
+from capdec_core.budget import Budget
+from capdec_core.cell import CellConfig, Decoded, Evaluation, Source, StoredCell
+from capdec_core.decoding import Decoding
 from capdec_core.material import Material, captioner_settings
-from capdec_core.noise import Gaussian, NoNoise, Perturbation
-from capdec_core.profiles import Profile
+from capdec_core.noise import NoNoise, Perturbation
+from capdec_core.profiles import MapperSettings, Profile
 
 
 @dataclass(frozen=True)
 class Condition:
-    """One line of a study's grid.
+    """One line of a study's grid; what is None is the profile's.
 
     Attributes:
         family: what it belongs to in figures ("gaussian").
         label: what tables call it, units said.
         noise: the perturbation in training.
-        parameter: the family's own parameter (variance, radius, df, epsilon), for ordering.
+        parameter: the family's own parameter (variance, radius, df, epsilon, k), for ordering.
         train_on: modality of the training embeddings.
         evaluate: modality at the input when captions are decoded.
         seeds: how many training seeds it has.
+        reads: every modality that its cells decode; conditions that share cells agree in it.
+        splits: the splits that its cells decode, the test split alone where nothing is selected.
+        mapper: the mapper's shape.
+        tuned: whether the language model is trained too.
+        training: the budget of a training.
+        decoding: another way to decode the same trained captioners.
     """
 
     family: str
@@ -30,49 +38,61 @@ class Condition:
     train_on: Source = "text"
     evaluate: Source = "image"
     seeds: int = 1
+    reads: tuple[Source, ...] = ("image",)
+    splits: tuple[str, ...] = ("val", "test")
+    mapper: MapperSettings | None = None
+    tuned: bool | None = None
+    training: Budget | None = None
+    decoding: Decoding | None = None
 
     def evaluation(self, split: str) -> str:
         """Return the key of this condition's captions of a split in its cells' files."""
         return f"{split}/{self.evaluate}"
 
 
-def cells_of(condition: Condition, profile: Profile, material: Material) -> list[CellConfig]:
+def cells_of(condition: Condition, profile: Profile, material: Material) -> list[StoredCell]:
     """Return the condition's cells, one a seed. Conditions that differ in `evaluate` alone share theirs."""
-    mapper, language_model = captioner_settings(profile, material)
-    evaluations = tuple(
-        Evaluation(split, source, images)
-        for split, images in profile.corpus.captioned.items()
-        for source in _sources(condition)
+    trained = [_trained(condition, profile, material, seed) for seed in range(condition.seeds)]
+    if condition.decoding is None:
+        return list(trained)
+    return [Decoded(cell, condition.decoding.to_dict(), _evaluations(condition, profile)) for cell in trained]
+
+
+def _trained(condition: Condition, profile: Profile, material: Material, seed: int) -> CellConfig:
+    mapper, language_model = captioner_settings(_with_shape(profile, condition), material)
+    return CellConfig(
+        corpus=material.corpus,
+        encoder=material.encoder,
+        tokenizer=material.tokenizer,
+        train_on=condition.train_on,
+        noise=condition.noise.to_dict(),
+        mapper=mapper,
+        language_model=language_model,
+        pretraining=asdict(profile.pretraining),
+        training=asdict(condition.training or profile.training),
+        decoding=asdict(profile.decoding),
+        evaluations=_evaluations(condition, profile),
+        seed=seed,
     )
-    return [
-        CellConfig(
-            corpus=material.corpus,
-            encoder=material.encoder,
-            tokenizer=material.tokenizer,
-            train_on=condition.train_on,
-            noise=condition.noise.to_dict(),
-            mapper=mapper,
-            language_model=language_model,
-            pretraining=asdict(profile.pretraining),
-            training=asdict(profile.training),
-            decoding=asdict(profile.decoding),
-            evaluations=evaluations,
-            seed=seed,
-        )
-        for seed in range(condition.seeds)
-    ]
 
 
-def _sources(condition: Condition) -> tuple[Source, ...]:
-    """Say what is decoded: images, and for the Gaussian curve and its start what is left of text to text."""
-    if condition.train_on == "blank":
-        return ("blank",)
-    if condition.train_on == "text" and isinstance(condition.noise, NoNoise | Gaussian):
-        return ("image", "text")
-    return ("image",)
+def _with_shape(profile: Profile, condition: Condition) -> Profile:
+    language_model = profile.language_model
+    if condition.tuned is not None:
+        language_model = replace(language_model, tuned=condition.tuned)
+    return replace(profile, mapper=condition.mapper or profile.mapper, language_model=language_model)
 
 
-def all_cells(conditions: Sequence[Condition], profile: Profile, material: Material) -> list[CellConfig]:
+def _evaluations(condition: Condition, profile: Profile) -> tuple[Evaluation, ...]:
+    captioned = profile.corpus.captioned
+    return tuple(
+        Evaluation(split, source, captioned[split])
+        for split in condition.splits
+        for source in condition.reads
+    )
+
+
+def all_cells(conditions: Sequence[Condition], profile: Profile, material: Material) -> list[StoredCell]:
     """Return the cells of all conditions, each once."""
     cells = (cell for condition in conditions for cell in cells_of(condition, profile, material))
     return list({cell.id: cell for cell in cells}.values())

@@ -5,10 +5,8 @@ which neither can be judged. Sources: Nukrai et al. 2022 (Gaussian, variance .01
 normalised gradient); Miyato et al. 2017 (the gradient as an adversarial direction).
 """
 
-from capdec_core import paths
-from capdec_core.cell import CellConfig
+from capdec_core.cell import Source
 from capdec_core.gap import of_profile
-from capdec_core.material import Material
 from capdec_core.noise import (
     Gaussian,
     MultivariateT,
@@ -18,12 +16,13 @@ from capdec_core.noise import (
     StudentT,
     UniformBall,
 )
-from capdec_core.profiles import NoiseTypesSettings, Profile, load_profile
-from capdec_core.runner import Runner
-from capdec_core.store import CellStore
-from capdec_core.studies.conditions import Condition, all_cells, cells_of
+from capdec_core.profiles import NoiseTypesSettings, Profile
+from capdec_core.studies.conditions import Condition
 from capdec_core.studies.noise_types_view import NoiseTypes
 from capdec_core.studies.results import Results
+
+IMAGES_AND_TEXTS: tuple[Source, ...] = ("image", "text")
+"""The Gaussian curve and its start are also decoded from texts, to see what the noise costs there."""
 
 
 def conditions(profile: Profile, seeds: int) -> list[Condition]:
@@ -41,32 +40,34 @@ def conditions(profile: Profile, seeds: int) -> list[Condition]:
     ]
 
 
-def cells(profile: Profile, material: Material) -> list[CellConfig]:
-    """Return the chapter's cells, each once."""
-    return all_cells(conditions(profile, profile.seeds), profile, material)
+def view(profile: Profile, results: Results, device: str) -> NoiseTypes:
+    """Return what the chapter shows."""
+    return NoiseTypes(profile, results, of_profile(profile.name, device))
 
 
-def run(profile_name: str, device: str = "cpu", seeds: int | None = None) -> NoiseTypes:
-    """Return the chapter's results; cells that the store lacks are computed first.
-
-    `seeds` (the profile's, where None) is the number of trainings of each headline condition.
-    """
-    profile = load_profile(profile_name)
-    store = CellStore(paths.CELLS)
-    runner = Runner(profile, store, device)
-    grid = conditions(profile, seeds or profile.seeds)
-    runner.compute(all_cells(grid, profile, runner.material))
-    found = {condition: cells_of(condition, profile, runner.material) for condition in grid}
-    results = Results(found, store, profile.statistics, runner.material.dim)
-    return NoiseTypes(profile, results, of_profile(profile_name, device))
+def no_noise(seeds: int) -> Condition:
+    """Return training on clean text embeddings, which is also decoded from texts."""
+    return Condition("none", "No noise", seeds=seeds, reads=IMAGES_AND_TEXTS)
 
 
 def _controls(seeds: int) -> list[Condition]:
     return [
-        Condition("none", "No noise", seeds=seeds),
+        no_noise(seeds),
         Condition("shuffled", "Shuffled embeddings", Shuffled()),
-        Condition("language model alone", "Language model alone", train_on="blank", evaluate="blank"),
-        Condition("text to text", "Text to text, no noise", evaluate="text", seeds=seeds),
+        Condition(
+            "language model alone",
+            "Language model alone",
+            train_on="blank",
+            evaluate="blank",
+            reads=("blank",),
+        ),
+        Condition(
+            "text to text",
+            "Text to text, no noise",
+            evaluate="text",
+            seeds=seeds,
+            reads=IMAGES_AND_TEXTS,
+        ),
         Condition("trained on images", "Trained on images (ClipCap)", train_on="image", seeds=seeds),
     ]
 
@@ -79,6 +80,7 @@ def _gaussian(grid: NoiseTypesSettings, seeds: int) -> list[Condition]:
             Gaussian(v),
             v,
             seeds=_seeds(v in grid.headline_variances, seeds),
+            reads=IMAGES_AND_TEXTS,
         )
         for v in grid.gaussian_variances
     ]

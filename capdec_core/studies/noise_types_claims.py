@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 
 from capdec_core.profiles import NoiseTypesSettings
-from capdec_core.studies.claims import Claim, Contrast, Verdict
+from capdec_core.studies.claims import Claim, Contrast, Pair, Verdict
 from capdec_core.studies.conditions import Condition
 from capdec_core.studies.results import Results
 
@@ -24,11 +24,6 @@ BASELINE_MATCHED = "Is the baseline better than Student t at CapDec's variance?"
 BASELINE_BEST = "Is the baseline better than the Gaussian whose variance was chosen on validation images?"
 
 
-def named(results: Results, family: str, parameter: float | None = None) -> Condition:
-    """Return the condition of a family with this parameter (the first, where None); StopIteration if none."""
-    return next(c for c in results.cells if c.family == family and parameter in (None, c.parameter))
-
-
 def nearest(gaussians: Sequence[Condition], law: float) -> Condition | None:
     """Return the Gaussian whose variance is nearest to `law`, as a ratio; None where the law has no solution."""
     if not math.isfinite(law):
@@ -38,29 +33,29 @@ def nearest(gaussians: Sequence[Condition], law: float) -> Condition | None:
 
 def best_gradient(results: Results, grid: NoiseTypesSettings) -> Condition:
     """Return the ascending gradient whose step, among the headline ones, scores best on validation images."""
-    return results.best([named(results, "gradient", epsilon) for epsilon in grid.headline_epsilons])
+    return results.best([results.named("gradient", epsilon) for epsilon in grid.headline_epsilons])
 
 
-def pairs(results: Results, grid: NoiseTypesSettings, law: float) -> list[tuple[str, Condition, Condition]]:
+def pairs(results: Results, grid: NoiseTypesSettings, law: float) -> list[Pair]:
     """Return the chapter's family of contrasts: (question, a, b).
 
     The parameters are the profile's headline ones; only the best Gaussian and the best
     gradient step are chosen on the validation split. `law` is the variance v* of the calibration law.
     """
     gaussians = [c for c in results.cells if c.family == "gaussian"]
-    best, none = results.best(gaussians), named(results, "none")
+    best, none = results.best(gaussians), results.named("none")
     near = nearest(gaussians, law)
-    baseline = named(results, "gaussian", BASELINE_VARIANCE)
+    baseline = results.named("gaussian", BASELINE_VARIANCE)
     gradient = best_gradient(results, grid)
-    literal = named(results, "student t, literal", grid.headline_df)
-    matched = named(results, "student t, matched", grid.headline_df)
+    literal = results.named("student t, literal", grid.headline_df)
+    matched = results.named("student t, matched", grid.headline_df)
     found = [
         (NOISE, best, none),
         (GRADIENT_LITERAL, gradient, literal),
         (GRADIENT_MATCHED, gradient, matched),
         (GRADIENT_GAUSSIAN, gradient, best),
         (GRADIENT_NONE, gradient, none),
-        (GRADIENT_RANDOM, gradient, named(results, "random direction", gradient.parameter)),
+        (GRADIENT_RANDOM, gradient, results.named("random direction", gradient.parameter)),
         (BASELINE_GRADIENT, baseline, gradient),
         (BASELINE_LITERAL, baseline, literal),
         (BASELINE_MATCHED, baseline, matched),

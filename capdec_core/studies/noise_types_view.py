@@ -3,28 +3,23 @@
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-import numpy as np
 import pandas as pd
 
-from capdec_core.gallery import ClaimCard
 from capdec_core.gap import Geometry
-from capdec_core.material import corpus_of
-from capdec_core.profiles import Profile
-from capdec_core.statistics import Equivalence, Estimate, equivalence, paired_difference
+from capdec_core.statistics import Equivalence, Estimate, equivalence
 from capdec_core.studies.claims import Claim, Contrast, contrast_table, contrasts
 from capdec_core.studies.conditions import Condition
 from capdec_core.studies.noise_types_claims import (
     BASELINE_VARIANCE,
     best_gradient,
     claims,
-    named,
     nearest,
     pairs,
 )
 from capdec_core.studies.results import Results
-from capdec_core.tables import Markup, p_text, with_interval
+from capdec_core.studies.view import StudyView, difference
+from capdec_core.tables import with_interval
 
-EXAMPLES = 12
 EQUIVALENCE_MARGIN = 0.1
 """CIDEr (10 points): a smaller difference between two forms of noise is called none. Fixed in advance."""
 
@@ -42,31 +37,14 @@ GROUPS = {
 
 
 @dataclass(frozen=True)
-class Examples:
-    """Test images with a reference caption and several systems' captions, for a panel."""
-
-    images: np.ndarray
-    references: list[str]
-    systems: dict[str, list[str]]
-
-
-@dataclass(frozen=True)
-class NoiseTypes:
+class NoiseTypes(StudyView):
     """The chapter's results: everything that the notebook shows."""
 
-    profile: Profile
-    results: Results
     geometry: Geometry
 
-    @cached_property
-    def table(self) -> pd.DataFrame:
-        """One row a condition."""
-        return self.results.table()
-
-    @property
-    def groups(self) -> list[str]:
-        """The heading of each row of the table."""
-        return [GROUPS.get(family, "Controls") for family in self.table.family]
+    def heading(self, condition: Condition) -> str:
+        """Return the heading under which tables list the condition."""
+        return GROUPS.get(condition.family, "Controls")
 
     @cached_property
     def contrasts(self) -> list[Contrast]:
@@ -84,15 +62,6 @@ class NoiseTypes:
     def claims(self) -> list[Claim]:
         """Study A's claims with their verdicts."""
         return claims(self.contrasts)
-
-    def named(self, family: str, parameter: float | None = None) -> Condition:
-        """Return the condition of a family with this parameter (the first, where None)."""
-        return named(self.results, family, parameter)
-
-    def family(self, name: str) -> list[Condition]:
-        """Return a family's conditions, by their parameter."""
-        found = [condition for condition in self.results.cells if condition.family == name]
-        return sorted(found, key=lambda condition: condition.parameter or 0)
 
     @cached_property
     def none(self) -> Condition:
@@ -114,10 +83,6 @@ class NoiseTypes:
         """The Gaussian whose variance is nearest, as a ratio, to v*; None where the law has no solution."""
         return nearest(self.family("gaussian"), self.geometry.calibrated_variance)
 
-    def difference(self, a: Condition, b: Condition, metric: str = "CIDEr") -> Estimate:
-        """Return a minus b on test captions with its interval; outside the corrected family of contrasts."""
-        return _difference(self.results, a, b, metric)
-
     @cached_property
     def as_texts(self) -> Results:
         """The captioners without noise and with Gaussian noise, given each test caption's own text embedding."""
@@ -136,7 +101,7 @@ class NoiseTypes:
     def reconstruction_change(self) -> Estimate:
         """Return what the best Gaussian's noise changes in reconstruction: its CIDEr minus that without noise."""
         a, b = (replace(condition, evaluate="text") for condition in (self.best, self.none))
-        return _difference(self.as_texts, a, b, "CIDEr")
+        return difference(self.as_texts, a, b, "CIDEr")
 
     @cached_property
     def shape(self) -> tuple[Condition, Condition]:
@@ -171,14 +136,6 @@ class NoiseTypes:
             cells[f"CIDEr, {title}"] = with_interval(row.CIDEr, row.CIDEr_low, row.CIDEr_high)
         return cells
 
-    def examples(self, count: int = EXAMPLES) -> Examples:
-        """Return test images spread evenly over the split, with the captions of six headline conditions."""
-        split = corpus_of(self.profile).split("test")
-        captions = {c.label: self.results.captions(c) for c in self.shown}
-        indices = np.linspace(0, len(next(iter(captions.values()))) - 1, count).round().astype(int).tolist()
-        systems = {label: [found[split.ids[i]] for i in indices] for label, found in captions.items()}
-        return Examples(split.render(indices), [split.captions[i][0] for i in indices], systems)
-
     @property
     def shown(self) -> list[Condition]:
         """The conditions whose captions are printed."""
@@ -191,31 +148,3 @@ class NoiseTypes:
             self.named("trained on images"),
             self.named("language model alone"),
         ]
-
-    @property
-    def claim_cards(self) -> list[ClaimCard]:
-        """The claims with the contrasts that decide them and links to the cells behind."""
-        return [
-            ClaimCard(c.source, c.claim, c.verdict, c.reason, self._evidence(c.contrasts))
-            for c in self.claims
-        ]
-
-    def _evidence(self, deciding: tuple[Contrast, ...]) -> pd.DataFrame:
-        return pd.DataFrame(
-            {
-                "Question": c.question,
-                "Difference": with_interval(c.estimate.value, c.estimate.low, c.estimate.high, signed=True),
-                "p (Holm)": p_text(c.p_value),
-                "Cells": Markup(f"{self._links(c.a)} − {self._links(c.b)}"),
-            }
-            for c in deciding
-        )
-
-    def _links(self, condition: Condition) -> str:
-        ids = [cell.id for cell in self.results.cells[condition]]
-        return " ".join(f'<a href="#cell-{cell}"><code>{cell[:6]}</code></a>' for cell in ids)
-
-
-def _difference(results: Results, a: Condition, b: Condition, metric: str) -> Estimate:
-    x, y = results.matrix(a, metric), results.matrix(b, metric)
-    return paired_difference(x, y, resamples=results.statistics.resamples, generator=results.generator())

@@ -1,21 +1,23 @@
 """Results of a study's conditions: score matrices from the store, and the tidy table of a chapter."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from capdec_core.cell import CellConfig
+from capdec_core.cell import StoredCell
 from capdec_core.metrics import bleu_from_statistics
 from capdec_core.profiles import StatisticsSettings
-from capdec_core.statistics import Estimate, bootstrap_interval, bootstrap_statistic
+from capdec_core.statistics import Estimate, Statistic, bootstrap_interval, bootstrap_statistic
 from capdec_core.store import CellStore
 from capdec_core.studies.conditions import Condition
 
 MEANS = ("CIDEr", "ROUGE-L", "MiniLM")
 """Metrics whose corpus score is the mean of their per-image scores."""
+BLEU = ("BLEU-1", "BLEU-2", "BLEU-3", "BLEU-4")
+"""Metrics recomputed from n-gram counts summed over the drawn images."""
 CORPUS = ("METEOR", "CHAIRi", "distinct-2", "identical", "length")
 """Metrics shown without an interval, as the mean over seeds of the corpus score."""
 
@@ -31,14 +33,29 @@ class Results:
         dim: the joint embedding's dimension d.
     """
 
-    cells: Mapping[Condition, Sequence[CellConfig]]
+    cells: Mapping[Condition, Sequence[StoredCell]]
     store: CellStore
     statistics: StatisticsSettings
     dim: int
+    _read: dict[str, dict[str, Any]] = field(default_factory=dict, repr=False, compare=False)
+    _intervals: dict[tuple, Estimate] = field(default_factory=dict, repr=False, compare=False)
+
+    def named(self, family: str, parameter: float | None = None) -> Condition:
+        """Return the condition of a family with this parameter (the first, where None); StopIteration if none."""
+        return next(c for c in self.cells if c.family == family and parameter in (None, c.parameter))
+
+    def ids(self, condition: Condition) -> tuple[str, ...]:
+        """Return the ids of a condition's cells, one a seed."""
+        return tuple(cell.id for cell in self.cells[condition])
 
     def scores(self, condition: Condition, split: str = "test") -> list[dict[str, Any]]:
         """Return one score table a seed."""
-        return [self.store.scores(cell)[condition.evaluation(split)] for cell in self.cells[condition]]
+        return [self._scores(cell)[condition.evaluation(split)] for cell in self.cells[condition]]
+
+    def _scores(self, cell: StoredCell) -> dict[str, Any]:
+        if cell.id not in self._read:
+            self._read[cell.id] = self.store.scores(cell)
+        return self._read[cell.id]
 
     def matrix(self, condition: Condition, metric: str, split: str = "test") -> np.ndarray:
         """Return per-image scores (seeds, images)."""
@@ -53,25 +70,43 @@ class Results:
         found = self.store.captions(self.cells[condition][0])[condition.evaluation(split)]
         return {image: captions[0] for image, captions in found.items()}
 
+    def records(self, condition: Condition) -> list[dict[str, Any]]:
+        """Return one record a seed: losses, measured cosine, cost, versions."""
+        return [self.store.record(cell) for cell in self.cells[condition]]
+
     def cosine(self, condition: Condition) -> float:
         """Return the mean cosine between a training embedding and its perturbed copy, measured in training."""
-        return float(np.mean([self.store.record(cell)["mean_cosine"] for cell in self.cells[condition]]))
+        return float(np.mean([record["mean_cosine"] for record in self.records(condition)]))
 
     def generator(self) -> np.random.Generator:
         """Return the generator of one interval: every interval draws the same resamples."""
         return np.random.default_rng(self.statistics.seed)
 
     def interval(self, condition: Condition, metric: str, split: str = "test") -> Estimate:
-        """Return a metric's value with its interval over images and seeds."""
+        """Return a metric's value with its interval over images and seeds; ValueError where none can be made."""
+        key = (self.ids(condition), condition.evaluation(split), metric)
+        if key not in self._intervals:
+            self._intervals[key] = self._interval(condition, metric, split)
+        return self._intervals[key]
+
+    def _interval(self, condition: Condition, metric: str, split: str) -> Estimate:
         options: dict[str, Any] = {"resamples": self.statistics.resamples, "generator": self.generator()}
         if metric in MEANS:
             return bootstrap_interval(self.matrix(condition, metric, split), **options)
-        if metric == "BLEU-4":
-            tables = [np.array(table["statistics"]) for table in self.scores(condition, split)]
-            return bootstrap_statistic(
-                lambda counts: _bleu4(tables, counts), images=len(tables[0]), **options
-            )
-        raise ValueError(f"no interval for {metric}")
+        statistic = self.bleu(condition, metric, split)
+        return bootstrap_statistic(
+            statistic, images=len(self.scores(condition, split)[0]["statistics"]), **options
+        )
+
+    def bleu(self, condition: Condition, metric: str, split: str = "test") -> Statistic:
+        """Return BLEU as a function of how often each image is drawn; ValueError for another metric."""
+        if metric not in BLEU:
+            raise ValueError(f"no interval for {metric}")
+        order = BLEU.index(metric)
+        tables = [np.array(table["statistics"]) for table in self.scores(condition, split)]
+        return lambda counts: np.stack(
+            [bleu_from_statistics(table, counts)[:, order] for table in tables], axis=1
+        )
 
     def best(self, conditions: Sequence[Condition], metric: str = "CIDEr") -> Condition:
         """Return the condition with the highest score on the validation split."""
@@ -79,23 +114,30 @@ class Results:
 
     def row(self, condition: Condition) -> dict[str, Any]:
         """Return the condition's line of the chapter's table: its noise in the one currency, and its scores."""
-        told = condition.noise.describe(self.dim)
-        noisy = condition.train_on != "blank"
         row: dict[str, Any] = {
             "family": condition.family,
             "label": condition.label,
             "parameter": condition.parameter,
-            "variance": told["variance"] if noisy else None,
-            "std": told["std"] if noisy else None,
-            "noise_norm": told["expected_norm"] if noisy else None,
-            "cosine": self.cosine(condition) if noisy else None,
+            **self._noise(condition),
             "seeds": condition.seeds,
-            "val CIDEr": self.corpus(condition, "CIDEr", "val"),
         }
+        if "val" in condition.splits:
+            row["val CIDEr"] = self.corpus(condition, "CIDEr", "val")
         for metric in (*MEANS, "BLEU-4"):
             estimate = self.interval(condition, metric)
             row |= {metric: estimate.value, f"{metric}_low": estimate.low, f"{metric}_high": estimate.high}
         return row | {metric: self.corpus(condition, metric) for metric in CORPUS}
+
+    def _noise(self, condition: Condition) -> dict[str, float | None]:
+        if condition.train_on == "blank":
+            return dict.fromkeys(("variance", "std", "noise_norm", "cosine"))
+        told = condition.noise.describe(self.dim)
+        return {
+            "variance": told["variance"],
+            "std": told["std"],
+            "noise_norm": told["expected_norm"],
+            "cosine": self.cosine(condition),
+        }
 
     def table(self) -> pd.DataFrame:
         """Return the tidy table, one row a condition, in the grid's order."""
@@ -107,7 +149,3 @@ class Results:
         records = [(cell, self.store.record(cell)) for cells in self.cells.values() for cell in cells]
         rows = {cell.id: {"cell": cell.id} | {key: facts[key] for key in keys} for cell, facts in records}
         return pd.DataFrame(list(rows.values()))
-
-
-def _bleu4(tables: Sequence[np.ndarray], counts: np.ndarray) -> np.ndarray:
-    return np.stack([bleu_from_statistics(table, counts)[:, 3] for table in tables], axis=1)
