@@ -126,10 +126,9 @@ class CosineDirectedSettings:
 
 @dataclass(frozen=True)
 class PrefixLengthSettings:
-    """Grid of the prefix-length study (chapter 5); the headline lengths have several training seeds."""
+    """Grid of the prefix-length study (chapter 5); `lengths` hold Study B's 1, 10 and 20."""
 
     lengths: list[int]
-    headline_lengths: list[int]
     training: Budget
 
 
