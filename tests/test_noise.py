@@ -15,6 +15,7 @@ from capdec_core.errors import CapdecError
 from capdec_core.noise import (
     KINDS,
     CosineDirected,
+    FixedCosine,
     Gaussian,
     MultivariateT,
     NoNoise,
@@ -40,6 +41,7 @@ EXAMPLES: list[Perturbation] = [
     NormalisedGradient(0.1, -1),
     RandomDirection(0.5),
     CosineDirected(20, 0.05, 0.7),
+    FixedCosine(0.4),
     Shuffled(),
 ]
 positive = st.floats(0.001, 50)
@@ -54,6 +56,7 @@ perturbations = st.one_of(
     st.builds(NormalisedGradient, st.floats(0, 3), st.sampled_from([1, -1])),
     st.builds(RandomDirection, st.floats(0, 3)),
     st.builds(CosineDirected, st.integers(1, 40), st.floats(0, 1), st.floats(0, 1)),
+    st.builds(FixedCosine, st.floats(0.001, 1)),
 )
 
 
@@ -112,6 +115,7 @@ def test_no_noise_and_zero_noise_return_the_same_bytes() -> None:
         StudentT(3, 0),
         RandomDirection(0),
         CosineDirected(5, 0, 0.7),
+        FixedCosine(1),
     ):
         assert torch.equal(noise(x, generator=seeded()), x), noise.label
 
@@ -175,6 +179,8 @@ def test_what_is_no_matrix_of_unit_rows_is_refused(x: Tensor) -> None:
         (CosineDirected, {"n": 0, "beta": 0.1, "threshold": 0.7}, "n must be at least 1"),
         (CosineDirected, {"n": 1, "beta": -0.1, "threshold": 0.7}, "beta must be at least 0"),
         (CosineDirected, {"n": 1, "beta": 0.1, "threshold": 1.1}, "threshold must be a cosine"),
+        (FixedCosine, {"cosine": 0}, "cosine must be above 0"),
+        (FixedCosine, {"cosine": 1.1}, "at most 1"),
     ],
 )
 def test_values_without_a_meaning_are_refused_in_code_and_in_json(

@@ -7,7 +7,7 @@ from typing import Any
 from capdec_core.errors import CapdecError
 from capdec_core.noise.base import Perturbation
 from capdec_core.noise.controls import NoNoise, RandomDirection, Shuffled
-from capdec_core.noise.directed import CosineDirected
+from capdec_core.noise.directed import CosineDirected, FixedCosine
 from capdec_core.noise.gradient import NormalisedGradient
 from capdec_core.noise.isotropic import Gaussian, MultivariateT, UniformBall
 from capdec_core.noise.student import StudentT
@@ -23,6 +23,7 @@ KINDS: dict[str, type[Perturbation]] = {
         NormalisedGradient,
         RandomDirection,
         CosineDirected,
+        FixedCosine,
         Shuffled,
     )
 }
