@@ -11,6 +11,7 @@ from capdec_core.statistics.contrasts import (
     paired_randomisation,
     smallest_detectable_difference,
 )
+from capdec_core.statistics.corpus import paired_corpus_randomisation, paired_statistic_equivalence
 from capdec_core.statistics.intervals import (
     Estimate,
     Statistic,
@@ -39,9 +40,11 @@ __all__ = [
     "holm",
     "level_differences",
     "linear_trend",
+    "paired_corpus_randomisation",
     "paired_difference",
     "paired_randomisation",
     "paired_statistic_difference",
+    "paired_statistic_equivalence",
     "slope_equivalence",
     "smallest_detectable_difference",
 ]
