@@ -110,13 +110,17 @@ def test_the_one_door_leads_to_every_method(captioner):
     drawn = sample(captioner, rows, n=5, top_p=0.9, generator=torch.Generator().manual_seed(3), **limits)
     beams = beam_candidates(captioner, rows, beams=3, **limits)
     assert decoded(captioner, Greedy(LONGEST)) == [[c] for c in greedy(captioner, rows, **limits)]
-    assert decoded(captioner, Beam(3, LONGEST)) == beams
+    assert decoded(captioner, Beam(3, LONGEST)) == [captions[:1] for captions in beams]
+    assert decoded(captioner, Beam(1, LONGEST)) == decoded(captioner, Greedy(LONGEST))
     assert decoded(captioner, NUCLEUS, seed=3) == drawn
     assert decoded(captioner, Contrastive(0.6, 4, LONGEST)) == [
         [c] for c in contrastive(captioner, rows, alpha=0.6, k=4, **limits)
     ]
     assert decoded(captioner, Reranked(NUCLEUS), seed=3) == [
-        [captions[0]] for captions in rerank(drawn, rows, directions)
+        captions[:1] for captions in rerank(drawn, rows, directions)
+    ]
+    assert decoded(captioner, Reranked(Beam(3, LONGEST))) == [
+        captions[:1] for captions in rerank(beams, rows, directions)
     ]
 
 

@@ -26,19 +26,27 @@ def decode_with(
     seed: int,
     encode: CaptionEncoder | None = None,
 ) -> list[list[list[int]]]:
-    """Return each embedding's (n, d) captions as tokens without end of text, the answer first.
+    """Return each embedding's (n, d) captions as tokens without end of text.
 
-    Greedy and contrastive search and re-ranking give one caption; a beam gives as many as it is wide, the
-    best first; sampling gives its n in the order drawn. `seed` decides the draws. `encode` is the judge of
-    re-ranking, and `embeddings` are then the images' own.
+    Sampling gives its n captions in the order drawn, every other way its one answer. `seed` decides the draws.
+    `encode` is the judge of re-ranking, and `embeddings` are then the images' own.
 
     Raises ValueError for re-ranking without a judge, CapdecError if there is no room for the longest caption.
     """
-    if isinstance(decoding, Reranked):
-        if encode is None:
-            raise ValueError("re-ranking needs a judge: encode")
-        candidates = decode_with(captioner, embeddings, decoding.candidates, eos_id=eos_id, seed=seed)
-        return [captions[:1] for captions in rerank(candidates, embeddings, encode)]
+    if isinstance(decoding, Sampling):
+        return _found(captioner, embeddings, decoding, eos_id, seed)
+    if not isinstance(decoding, Reranked):
+        return [captions[:1] for captions in _found(captioner, embeddings, decoding, eos_id, seed)]
+    if encode is None:
+        raise ValueError("re-ranking needs a judge: encode")
+    candidates = _found(captioner, embeddings, decoding.candidates, eos_id, seed)
+    return [captions[:1] for captions in rerank(candidates, embeddings, encode)]
+
+
+def _found(
+    captioner: Captioner, embeddings: Tensor, decoding: Decoding, eos_id: int, seed: int
+) -> list[list[list[int]]]:
+    """Return everything that a way of decoding ends with, all of a beam's captions too, the best first."""
     settings = asdict(decoding) | {"eos_id": eos_id, "batch_size": max(1, GROWING // _width(decoding))}
     match decoding:
         case Beam():

@@ -28,7 +28,7 @@ class Condition:
         mapper: the mapper's shape.
         tuned: whether the language model is trained too.
         training: the budget of a training.
-        decoding: another way to decode the same trained captioners.
+        decoding: another way to decode the same trained captioners; of test images alone, from `evaluate`.
     """
 
     family: str
@@ -55,7 +55,8 @@ def cells_of(condition: Condition, profile: Profile, material: Material) -> list
     trained = [_trained(condition, profile, material, seed) for seed in range(condition.seeds)]
     if condition.decoding is None:
         return list(trained)
-    return [Decoded(cell, condition.decoding.to_dict(), _evaluations(condition, profile)) for cell in trained]
+    asked = tuple(e for e in _evaluations(condition, profile) if e.key == condition.evaluation("test"))
+    return [Decoded(cell, condition.decoding.to_dict(), asked) for cell in trained]
 
 
 def _trained(condition: Condition, profile: Profile, material: Material, seed: int) -> CellConfig:
