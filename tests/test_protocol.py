@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
+from scipy import stats
 
 from capdec_core.protocol import (
     Captioners,
@@ -266,11 +267,18 @@ def test_between_equals_an_independent_choice_finds_a_difference_about_5_times_i
     assert own_share > 0.7
 
 
-def test_the_p_value_counts_the_smaller_tail_twice_and_the_observed_once() -> None:
-    replicates = np.concatenate([np.full(4, -1.0), np.full(95, 2.0)])
-    drawn = Drawn(np.ones(2), np.stack([replicates, -replicates], axis=1))
-    assert [drawn.p_value(system) for system in (0, 1)] == pytest.approx([0.1, 0.1])
-    assert Drawn(np.zeros(1), np.zeros((9, 1))).p_value(0) == 1
+def test_on_all_images_the_p_value_is_that_of_the_paired_t_test() -> None:
+    scores = gaussian(rng(11), [0.5, 0.2], 500) + np.array([[0.12], [0]])
+    captioners = Captioners(scores, np.array([0, 1]))
+    drawn = draw({"all": whole_test_set(captioners)}, captioners.owner, resamples=20000, generator=rng())
+    oracle = stats.ttest_rel(scores[0], scores[1]).pvalue
+    assert 0.001 < oracle < 0.2
+    assert advantages(drawn["all"]).p_value(0) == pytest.approx(oracle, rel=0.1)
+
+
+def test_a_number_without_error_is_0_or_not() -> None:
+    drawn = Drawn(np.array([0.0, 0.3]), np.array([[0.0, 0.3]] * 9))
+    assert (drawn.p_value(0), drawn.p_value(1)) == (1, 0)
 
 
 def test_systems_of_several_seeds_have_the_seeds_error_too() -> None:
