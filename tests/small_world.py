@@ -2,7 +2,7 @@
 
 import hashlib
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from multiprocessing.context import BaseContext
@@ -137,6 +137,10 @@ class InlineExecutor:
         except Exception as error:
             future.set_exception(error)
         return future
+
+    def map(self, function: Callable[..., Any], *iterables: Any) -> Iterable[Any]:
+        """Call the function on each item now."""
+        return map(function, *iterables)
 
 
 def die(*_: Any) -> None:

@@ -46,7 +46,7 @@ def material(profile: Profile) -> Material:
 
 @pytest.fixture
 def cell(profile: Profile, material: Material) -> CellConfig:
-    return cells_of(Condition("none", "No noise"), profile, material)[0]
+    return cells_of(Condition("none", "No noise", splits=("test",)), profile, material)[0]
 
 
 def test_fingerprints_and_sizes(material: Material) -> None:

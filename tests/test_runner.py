@@ -16,7 +16,9 @@ from capdec_core import runner as module
 from capdec_core import scoring, worker
 from capdec_core.budget import Budget
 from capdec_core.captioner import Captioner
-from capdec_core.cell import CellConfig
+from capdec_core.cell import CellConfig, Decoded
+from capdec_core.decoding import Greedy, Reranked, Sampling
+from capdec_core.decoding import greedy as decode_greedily
 from capdec_core.device import check_device
 from capdec_core.errors import CapdecError
 from capdec_core.noise import Gaussian, NormalisedGradient, UniformBall
@@ -25,11 +27,19 @@ from capdec_core.store import CAPTIONER, CellStore
 from capdec_core.studies.conditions import Condition, all_cells
 from capdec_core.worker import run_cell
 
+TEST: tuple[str, ...] = ("test",)
 CONDITIONS = [
-    Condition("none", "No noise"),
-    Condition("gradient", "Gradient", NormalisedGradient(0.1), 0.1),
-    Condition("language model alone", "Alone", train_on="blank", evaluate="blank"),
-    Condition("trained on images", "Images", train_on="image"),
+    Condition("none", "No noise", reads=("image", "text"), splits=TEST),
+    Condition("gradient", "Gradient", NormalisedGradient(0.1), 0.1, splits=TEST),
+    Condition(
+        "language model alone",
+        "Alone",
+        train_on="blank",
+        evaluate="blank",
+        reads=("blank",),
+        splits=TEST,
+    ),
+    Condition("trained on images", "Images", train_on="image", splits=TEST),
 ]
 FILES = {"cell.json", CAPTIONER, "record.json", "captions.json", "scores.json"}
 
@@ -170,6 +180,39 @@ def test_lost_scores_are_computed_without_training(
     monkeypatch.setattr(module, "score_systems", scores)
     elsewhere.compute(cells)
     assert asked == [cells[1].id]
+
+
+def test_a_trained_cell_is_decoded_in_other_ways(
+    elsewhere: Runner, finished: CellStore, cells: list[CellConfig], runner: Runner
+) -> None:
+    """No cell is trained for it; the captions are those of the captioner, decoded so, and their time is kept."""
+    shutil.copytree(finished.folder, elsewhere.store.folder)
+    trained = cells[0]
+    ways = [Greedy(20), Reranked(Sampling(n=3, max_tokens=20))]
+    greedy, reranked = (Decoded(trained, way.to_dict(), trained.evaluations[:1]) for way in ways)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(worker, "train", None)
+        elsewhere.compute([greedy, reranked])
+    captioner, evaluation = Captioner.load(finished.path(trained) / CAPTIONER), trained.evaluations[0]
+    tokenizer = runner.material.load_tokenizer()
+    rows = runner.material.evaluation_embeddings(evaluation)
+    expected = decode_greedily(captioner, rows, eos_id=tokenizer.eos_id, max_tokens=20)
+    told = elsewhere.store.captions(greedy)["test/image"]
+    assert list(told) == runner.material.evaluation_ids(evaluation)
+    assert list(told.values()) == [[tokenizer.decode(tokens)] for tokens in expected]
+    for cell, way in zip((greedy, reranked), ways, strict=True):
+        record, scores = elsewhere.store.record(cell), elsewhere.store.scores(cell)["test/image"]
+        assert record["images_per_second"] == pytest.approx(evaluation.images / record["seconds"])
+        assert record["trainable_parameters"] == elsewhere.store.record(trained)["trainable_parameters"]
+        assert f"decoding:{way.label}, at most 20 tokens" in scores["signature"]
+        assert not (elsewhere.store.path(cell) / CAPTIONER).exists()
+
+
+def test_what_a_decoding_needs_is_trained_first(elsewhere: Runner, cells: list[CellConfig]) -> None:
+    greedy = Decoded(cells[3], Greedy(20).to_dict(), cells[3].evaluations)
+    elsewhere.compute([greedy])
+    assert elsewhere.store.has(cells[3])
+    assert elsewhere.store.has_scores(greedy)
 
 
 def test_the_trained_captioner_is_kept(finished: CellStore, cells: list[CellConfig]) -> None:

@@ -2,8 +2,11 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
+from small_world import InlineExecutor
 
+from capdec_core import scoring
 from capdec_core.material import corpus_of
 from capdec_core.metrics import score
 from capdec_core.profiles import load_profile
@@ -33,7 +36,8 @@ def systems(profile):
 
 @pytest.fixture(scope="module")
 def together(profile, systems):
-    return score_systems(profile, systems, "cpu", processes=2)
+    decodings = {system.cell: f"way {system.cell}" for system in systems}
+    return score_systems(profile, systems, decodings, "cpu", processes=2)
 
 
 def test_every_system_is_scored_on_its_split(profile, systems, together):
@@ -41,6 +45,7 @@ def test_every_system_is_scored_on_its_split(profile, systems, together):
     for system, scores in together.items():
         assert scores.ids == corpus_of(profile).split(system.split).ids
         assert f"scenes/{system.split}" in scores.signature
+        assert f"decoding:way {system.cell}" in scores.signature
         assert "CHAIRi" in scores.corpus
 
 
@@ -57,3 +62,34 @@ def test_as_each_alone(profile, systems, together):
 def test_only_test_captions_are_judged_by_sentence_similarity(together):
     judged = {system.split for system, scores in together.items() if "MiniLM" in scores.corpus}
     assert judged == {"test"}
+
+
+def test_the_cosines_of_captions_and_references_are_kept(profile, together):
+    """Study A's measure is their mean; the protocol study takes them apart."""
+    groups = corpus_of(profile).split("test").captions
+    for system, scores in together.items():
+        if system.split != "test":
+            assert scores.similarities == []
+            continue
+        assert [np.shape(matrix) for matrix in scores.similarities] == [(2, len(g)) for g in groups]
+        means = [np.mean(matrix) for matrix in scores.similarities]
+        assert means == pytest.approx(scores.per_image["MiniLM"], abs=1e-4)
+        first = [matrix[1][0] for matrix in scores.similarities]  # a reference against itself
+        assert first == pytest.approx([1.0] * len(first), abs=1e-4)
+
+
+def test_a_sentence_is_embedded_once_whichever_system_says_it(profile, systems, monkeypatch):
+    asked = []
+    encode = scoring.encode_sentences
+
+    def counting(sentences, device):
+        asked.extend(sentences)
+        return encode(sentences, device)
+
+    monkeypatch.setattr(scoring, "encode_sentences", counting)
+    monkeypatch.setattr(scoring, "ProcessPoolExecutor", InlineExecutor)
+    some = {system: captions for system, captions in systems.items() if system.cell != "cell3"}
+    score_systems(profile, some, dict.fromkeys(("cell1", "cell2"), ""), "cpu", processes=2)
+    told = {text for s, c in some.items() if s.split == "test" for group in c.values() for text in group}
+    references = {text for group in corpus_of(profile).split("test").captions for text in group}
+    assert sorted(asked) == sorted(told | references)
