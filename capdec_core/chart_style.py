@@ -29,6 +29,9 @@ FAMILIES: Mapping[str, Mark] = {
     "gradient": Mark("#9d3f7a", "P"),
     "gradient, descending": Mark("#7a58f0", "p", (0, (4, 2))),
     "random direction": Mark("#949494", "v"),
+    "fixed cosine": Mark("#f01860", "*"),
+    "directed, unit norm": Mark("#7824fc", "<", "none"),
+    "directed, raw norm": Mark("#5490f0", ">", "none"),
 }
 """Families with a strength: curves. Hues near Okabe and Ito's (2008), deepened to show on white and black."""
 
