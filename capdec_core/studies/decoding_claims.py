@@ -1,0 +1,196 @@
+"""Study B's open question on decoding: the comparisons that answer it, whatever the results, and the verdicts."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from capdec_core.decoding import Beam, Contrastive, Greedy, Reranked, Sampling
+from capdec_core.statistics import Equivalence, bootstrap_interval, equivalence, holm, paired_randomisation
+from capdec_core.studies.claims import Claim, Contrast, EquivalenceTest, Pair, Verdict
+from capdec_core.studies.conditions import Condition
+from capdec_core.studies.decoding_names import name, way
+from capdec_core.studies.results import Results
+
+SOURCE = "Study B, open question"
+WIDTH_MARGIN = 0.05
+"""CIDEr (5 points): two beam widths that differ by less are called equivalent. Fixed in advance: it is what lies
+between ClipCap's two published variants on COCO (108.35 and 113.08)."""
+
+
+def against_beam(results: Results, width: int) -> list[Pair]:
+    """Return every way of decoding but beam 1, which is greedy search, against the beam of this width."""
+    found = []
+    for captioner, conditions in by_captioner(results).items():
+        default = next(c for c in conditions if _is_beam(c, width))
+        found += [
+            (f"{captioner}: is {name(way(c))} better than {name(way(default))}?", c, default)
+            for c in conditions
+            if c != default and not _is_beam(c, 1)
+        ]
+    return found
+
+
+def against_greedy(results: Results) -> list[Pair]:
+    """Return sampling and contrastive search against greedy search."""
+    found = []
+    for captioner, conditions in by_captioner(results).items():
+        greedy = next(c for c in conditions if isinstance(c.decoding, Greedy))
+        found += [
+            (f"{captioner}: is {name(way(c))} better than greedy search?", c, greedy)
+            for c in conditions
+            if isinstance(c.decoding, Sampling | Contrastive)
+        ]
+    return found
+
+
+def width_pairs(results: Results, width: int) -> list[Pair]:
+    """Return every other beam wider than 1 against the beam of this width."""
+    found = []
+    for captioner, conditions in by_captioner(results).items():
+        default = next(c for c in conditions if _is_beam(c, width))
+        found += [
+            (f"{captioner}: is {name(way(c))} equivalent to {name(way(default))}?", c, default)
+            for c in conditions
+            if isinstance(c.decoding, Beam) and c.decoding.beams not in (1, width)
+        ]
+    return found
+
+
+def by_captioner(results: Results) -> dict[str, list[Condition]]:
+    """Return the re-decodings of each captioner, by its name, in the grid's order."""
+    found: dict[str, list[Condition]] = {}
+    for condition in results.cells:
+        if condition.decoding is not None:
+            found.setdefault(condition.family, []).append(condition)
+    return found
+
+
+def paired_contrasts(results: Results, pairs: Sequence[Pair]) -> list[Contrast]:
+    """Return the chapter's family of contrasts in CIDEr, their p-values corrected together.
+
+    Both sides are the same trained captioners, so a difference is taken seed by seed, and the interval draws
+    seeds and images of the differences.
+    """
+    found = [_contrast(results, pair) for pair in pairs]
+    adjusted = holm([contrast.p_value for contrast in found if contrast.p_value is not None])
+    return [replace(contrast, p_value=float(p)) for contrast, p in zip(found, adjusted, strict=True)]
+
+
+def width_equivalences(results: Results, pairs: Sequence[Pair]) -> list[EquivalenceTest]:
+    """Return the tests that beam widths differ by less than `WIDTH_MARGIN` CIDEr, corrected together."""
+    tests = [_equivalence(results, pair) for pair in pairs]
+    adjusted = holm([test.p_value for test in tests])
+    return [
+        EquivalenceTest(
+            **_sides(results, pair), estimate=test.difference, p_value=float(p), margin=WIDTH_MARGIN
+        )
+        for pair, test, p in zip(pairs, tests, adjusted, strict=True)
+    ]
+
+
+def claims(found: Sequence[Contrast], width: int) -> list[Claim]:
+    """Return the verdicts on three answers to the question; they follow from the contrasts alone."""
+    rivals = [c for c in found if _is_beam(c.b, width)]
+    return [
+        _default_is_best([c for c in rivals if not way(c.a).looks_twice], width),
+        _greedy_is_better([c for c in found if isinstance(c.b.decoding, Greedy)]),
+        _second_look_helps([c for c in rivals if isinstance(c.a.decoding, Reranked)], width),
+    ]
+
+
+def _default_is_best(found: Sequence[Contrast], width: int) -> Claim:
+    """The default of both systems beats everything else that looks at the image once."""
+    said = f"Of the ways to decode that look at the image once, a beam of {width}, the default, is the best."
+    better, equal = _with_sign(found, 1), _with_sign(found, 0)
+    verdict: Verdict = "not supported" if better else "undecided" if equal else "supported"
+    reason = "It beats every other on every captioner."
+    if better:
+        reason = f"Better: {_named(better)}."
+    elif equal:
+        reason = f"None is better, but it is not separated from: {_named(equal)}."
+    return Claim(SOURCE, said, verdict, reason, _highest_first(found))
+
+
+def _greedy_is_better(found: Sequence[Contrast]) -> Claim:
+    """Sampling and contrastive search give worse captions than greedy search."""
+    said = "Sampling and contrastive search cost quality: greedy search gives better captions."
+    better, equal = _with_sign(found, 1), _with_sign(found, 0)
+    verdict: Verdict = "not supported" if better else "undecided" if equal else "supported"
+    reason = "All of them are worse than greedy search on every captioner."
+    if better:
+        reason = f"Better than greedy search: {_named(better)}."
+    elif equal:
+        reason = f"None is better, but greedy search is not separated from: {_named(equal)}."
+    return Claim(SOURCE, said, verdict, reason, _highest_first(found))
+
+
+def _second_look_helps(found: Sequence[Contrast], width: int) -> Claim:
+    """Re-ranking by the joint encoder beats the default beam."""
+    said = (
+        "A second look at the image helps: captions re-ranked by the joint encoder are better than those of a "
+        f"beam of {width}."
+    )
+    better, worse = _with_sign(found, 1), _with_sign(found, -1)
+    verdict: Verdict = "undecided"
+    parts = {"Better": better, "Worse": worse, "Not separated": _with_sign(found, 0)}
+    reason = " ".join(f"{word}: {_named(part)}." for word, part in parts.items() if part)
+    if len(better) == len(found):
+        verdict, reason = "supported", "Both pools, re-ranked, beat it on every captioner."
+    elif worse and not better:
+        verdict, reason = "not supported", f"None is better. {reason}"
+    return Claim(SOURCE, said, verdict, reason, tuple(reversed(_highest_first(found))))
+
+
+def _with_sign(found: Iterable[Contrast], sign: int) -> list[Contrast]:
+    return [contrast for contrast in found if contrast.sign == sign]
+
+
+def _named(found: Sequence[Contrast]) -> str:
+    """Name the first sides, captioner by captioner."""
+    ways: dict[str, list[str]] = {}
+    for contrast in found:
+        ways.setdefault(contrast.a.family, []).append(name(way(contrast.a)))
+    return "; ".join(f"{', '.join(labels)} ({name})" for name, labels in ways.items())
+
+
+def _highest_first(found: Sequence[Contrast]) -> tuple[Contrast, ...]:
+    """Order contrasts so that the one most in favour of its first side stands first."""
+    return tuple(sorted(found, key=lambda c: (c.sign, c.estimate.value), reverse=True))
+
+
+def _is_beam(condition: Condition, width: int) -> bool:
+    return isinstance(condition.decoding, Beam) and condition.decoding.beams == width
+
+
+def _sides(results: Results, pair: Pair) -> dict[str, Any]:
+    question, a, b = pair
+    sides = (results.ids(a), results.ids(b))
+    return {"question": question, "metric": "CIDEr", "sides": sides, "a": a, "b": b}
+
+
+def _contrast(results: Results, pair: Pair) -> Contrast:
+    """Return a difference with its interval and its own p-value, not corrected yet."""
+    differences = _differences(results, pair)
+    return Contrast(
+        **_sides(results, pair),
+        estimate=bootstrap_interval(differences, **_resampling(results)),
+        p_value=paired_randomisation(differences, np.zeros_like(differences), **_resampling(results)),
+    )
+
+
+def _equivalence(results: Results, pair: Pair) -> Equivalence:
+    differences = _differences(results, pair)
+    nothing = np.zeros_like(differences)
+    return equivalence(differences, nothing, margin=WIDTH_MARGIN, **_resampling(results))
+
+
+def _differences(results: Results, pair: Pair) -> np.ndarray:
+    """Return the first side's CIDEr minus the second's (seeds, images): one captioner a row."""
+    _, a, b = pair
+    return results.matrix(a, "CIDEr") - results.matrix(b, "CIDEr")
+
+
+def _resampling(results: Results) -> dict[str, Any]:
+    return {"resamples": results.statistics.resamples, "generator": results.generator()}

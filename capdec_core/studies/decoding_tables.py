@@ -1,0 +1,69 @@
+"""The tables of chapter 6, for reading: the grid, scores, diversity and speed, and the contrasts."""
+
+import pandas as pd
+
+from capdec_core.chart_style import POINTS
+from capdec_core.studies.decoding_names import kind, title, way
+from capdec_core.studies.decoding_view import DecodingStudy
+from capdec_core.tables import DASH, contrast_columns, points, score_columns
+
+NEXT = {
+    "greedy": "the likeliest token, always",
+    "beam": "the caption of highest mean log-probability, as many begun at once as the beam is wide",
+    "top-k": "a token drawn from the k likeliest",
+    "nucleus": "a token drawn from the fewest that together have the probability p",
+    "contrastive": "of the k likeliest tokens, the one that best trades probability against likeness to all before it",
+    "re-ranked samples": "of all candidates, the one nearest to the image in the joint space",
+    "re-ranked beam": "of all candidates, the one nearest to the image in the joint space",
+}
+"""What each way of decoding writes."""
+
+
+def grid(study: DecodingStudy) -> pd.DataFrame:
+    """Return one row a way of decoding: what it writes, captions an image, and how often it reads the image."""
+    first = next(iter(study.ways.values()))
+    return pd.DataFrame(
+        {
+            "Way of decoding": title(way(condition)),
+            "Settings": way(condition).label,
+            "It writes": NEXT[kind(way(condition))],
+            "Captions an image": getattr(condition.decoding, "n", 1),
+            "Reads the image": "twice" if way(condition).looks_twice else "once",
+        }
+        for condition in first
+    )
+
+
+def scores(study: DecodingStudy) -> pd.DataFrame:
+    """Return each captioner's and way's scores in points."""
+    shown = score_columns(study.table, ["CIDEr", "BLEU-4", "MiniLM", "CHAIRi"], {"METEOR": "METEOR"})
+    return shown.rename(columns={"Condition": "Way of decoding", "CHAIRi": "CHAIRi ↓"})
+
+
+def diversity(study: DecodingStudy) -> pd.DataFrame:
+    """Return each captioner's and way's diversity and speed, with ranges over training seeds."""
+    table = study.table
+    return pd.DataFrame(
+        {
+            "Way of decoding": table.label,
+            "Captions a second": [_range(row, "speed", ".0f") for row in table.to_dict("records")],
+            "Distinct bigrams (%)": [
+                _range(row, "distinct-2", ".1f", POINTS) for row in table.to_dict("records")
+            ],
+            "Distinct words (%)": [points(value) for value in table["distinct-1"]],
+            "Vocabulary": [f"{value:.0f}" for value in table["vocabulary"]],
+            "Identical ↓": [points(value) for value in table["identical"]],
+            "Self-BLEU ↓": [DASH if pd.isna(value) else points(value) for value in table["self-BLEU"]],
+            "Words": [f"{value:.1f}" for value in table["length"]],
+        }
+    )
+
+
+def contrasts(study: DecodingStudy) -> pd.DataFrame:
+    """Return the contrasts as questions."""
+    return contrast_columns(study.contrast_table).drop(columns="First − second")
+
+
+def _range(row: dict, column: str, form: str, scale: float = 1) -> str:
+    middle, low, high = (f"{scale * row[column + end]:{form}}" for end in ("", "_low", "_high"))
+    return f"{middle} [{low}, {high}]"
