@@ -147,11 +147,15 @@ def trade_off_alt(table: pd.DataFrame, column: str, name: str, scale: float) -> 
     parts = []
     for captioner, rows in table.groupby("captioner", sort=False):
         told = "; ".join(
-            f"{row['label']} {scale * row[column]:.3g}, {POINTS * row['CIDEr']:.1f}"
+            f"{row['label']} {_three_digits(scale * row[column])}, {POINTS * row['CIDEr']:.1f}"
             for row in rows.to_dict("records")
         )
         parts.append(f"{captioner}: {told}.")
     return f"{name} and CIDEr in points of each way of decoding. {' '.join(parts)}"
+
+
+def _three_digits(value: float) -> str:
+    return f"{value:.0f}" if value >= 100 else f"{value:.3g}"
 
 
 def contrasts_alt(table: pd.DataFrame, against: str) -> str:

@@ -63,11 +63,11 @@ chapter.say(decoding_prose.world(study))
 # %% [markdown]
 # ## What is compared
 #
-# Three captioners, one of each kind: *CapDec*, which has only read texts; *ClipCap, tuned*, trained on images together
-# with its language model; and *ClipCap, frozen*, which trains the mapper alone. The first two are those of
-# [chapter 2](02_noise_types.ipynb). Each trained captioner speaks in every way of [Table 6.1](#tab-grid), so all that
-# differs within one captioner is the decoding. The settings are those in common use, fixed in advance, and not chosen on
-# this corpus: another temperature or penalty may do better.
+# Three captioners, one of each kind: *CapDec*, which has only read texts; *tuned ClipCap*, which is trained on images
+# together with its language model, as CapDec is on texts; and *frozen ClipCap*, which trains the mapper alone. The first
+# two are those of [chapter 2](02_noise_types.ipynb). Each trained captioner speaks in every way of
+# [Table 6.1](#tab-grid), so all that differs within one captioner is the decoding. The settings are those in common use,
+# fixed in advance, and not chosen on this corpus: another temperature or penalty may do better.
 
 # %% tags=["hide-input"]
 chapter.table(

@@ -107,9 +107,9 @@ def _default_is_best(found: Sequence[Contrast], width: int) -> Claim:
     verdict: Verdict = "not supported" if better else "undecided" if equal else "supported"
     reason = "It beats every other on every captioner."
     if better:
-        reason = f"Better: {_named(better)}."
+        reason = f"Better: {_named(better, found)}."
     elif equal:
-        reason = f"None is better, but it is not separated from: {_named(equal)}."
+        reason = f"None is better, but it is not separated from: {_named(equal, found)}."
     return Claim(SOURCE, said, verdict, reason, _highest_first(found))
 
 
@@ -120,9 +120,9 @@ def _greedy_is_better(found: Sequence[Contrast]) -> Claim:
     verdict: Verdict = "not supported" if better else "undecided" if equal else "supported"
     reason = "All of them are worse than greedy search on every captioner."
     if better:
-        reason = f"Better than greedy search: {_named(better)}."
+        reason = f"Better than greedy search: {_named(better, found)}."
     elif equal:
-        reason = f"None is better, but greedy search is not separated from: {_named(equal)}."
+        reason = f"None is better, but greedy search is not separated from: {_named(equal, found)}."
     return Claim(SOURCE, said, verdict, reason, _highest_first(found))
 
 
@@ -135,7 +135,7 @@ def _second_look_helps(found: Sequence[Contrast], width: int) -> Claim:
     better, worse = _with_sign(found, 1), _with_sign(found, -1)
     verdict: Verdict = "undecided"
     parts = {"Better": better, "Worse": worse, "Not separated": _with_sign(found, 0)}
-    reason = " ".join(f"{word}: {_named(part)}." for word, part in parts.items() if part)
+    reason = " ".join(f"{word}: {_named(part, found)}." for word, part in parts.items() if part)
     if len(better) == len(found):
         verdict, reason = "supported", "Both pools, re-ranked, beat it on every captioner."
     elif worse and not better:
@@ -147,12 +147,19 @@ def _with_sign(found: Iterable[Contrast], sign: int) -> list[Contrast]:
     return [contrast for contrast in found if contrast.sign == sign]
 
 
-def _named(found: Sequence[Contrast]) -> str:
-    """Name the first sides, captioner by captioner."""
+def _named(part: Sequence[Contrast], found: Sequence[Contrast]) -> str:
+    """Name the first sides of a part of the contrasts, captioners of which the same is said together."""
     ways: dict[str, list[str]] = {}
-    for contrast in found:
+    for contrast in part:
         ways.setdefault(contrast.a.family, []).append(name(way(contrast.a)))
-    return "; ".join(f"{', '.join(labels)} ({name})" for name, labels in ways.items())
+    captioners: dict[str, list[str]] = {}
+    for captioner, names in ways.items():
+        captioners.setdefault(", ".join(names), []).append(captioner)
+    everywhere = list(dict.fromkeys(contrast.a.family for contrast in found))
+    return "; ".join(
+        f"{names} ({'every captioner' if who == everywhere else ' and '.join(who)})"
+        for names, who in captioners.items()
+    )
 
 
 def _highest_first(found: Sequence[Contrast]) -> tuple[Contrast, ...]:

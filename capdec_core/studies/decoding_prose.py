@@ -189,4 +189,4 @@ def _seeds_percent(row: pd.Series) -> str:
 
 
 def _rate(row: pd.Series) -> str:
-    return f"{row.speed:.3g}"
+    return f"{row.speed:.0f}"

@@ -25,8 +25,8 @@ from capdec_core.studies.decoding_names import kind, title, way
 from capdec_core.studies.view import Examples, StudyView
 
 CAPDEC = "CapDec"
-CLIPCAP_TUNED = "ClipCap, tuned"
-CLIPCAP_FROZEN = "ClipCap, frozen"
+CLIPCAP_TUNED = "Tuned ClipCap"
+CLIPCAP_FROZEN = "Frozen ClipCap"
 
 INTERVALS = ("CIDEr", "BLEU-4", "MiniLM")
 PLAIN = ("METEOR", "CHAIRs", "distinct-1", "vocabulary", "identical", "length")
