@@ -40,7 +40,7 @@ def quality_against_cosine(
     """
     _check_families(table)
     with style():
-        figure, axes = _blank(height=5.2)
+        figure, axes = blank_chart(height=5.2)
         _angle_scale(axes, table, matched)
         for depth, (family, mark) in enumerate(FAMILIES.items()):
             rows = table[table.family == family].sort_values("cosine")
@@ -65,7 +65,7 @@ def noise_ruler(table: pd.DataFrame, matched: float | None = None) -> Figure:
     rows = table[table.family.isin([*FAMILIES, "shuffled"]) & table.cosine.notna()]
     families = [family for family in (*FAMILIES, "shuffled") if family in set(rows.family)]
     with style():
-        figure, axes = _blank(height=1.3 + 0.34 * len(families))
+        figure, axes = blank_chart(height=1.3 + 0.34 * len(families))
         _angle_scale(axes, rows, matched)
         for height, family in enumerate(reversed(families)):
             mark = FAMILIES.get(family, _SHUFFLED)
@@ -100,7 +100,7 @@ def noise_curve(
         chosen: the variance with the highest score on validation images; its point is ringed.
     """
     with style():
-        figure, axes = _blank(height=4.8)
+        figure, axes = blank_chart(height=4.8)
         axes.set_xscale("log")
         plain = table[table.family.isin(["gaussian", "none"])]
         controls = _noise_sweep(axes, plain, metric, FAMILIES["gaussian"], "from images")
@@ -156,7 +156,7 @@ def contrast_forest(table: pd.DataFrame, metric: str = "CIDEr") -> Figure:
     _check_families(table)
     heights = np.arange(len(table))[::-1]
     with style():
-        figure, axes = _blank(height=1.3 + 0.42 * len(table))
+        figure, axes = blank_chart(height=1.3 + 0.42 * len(table))
         axes.axvline(0, color=MUTED, linewidth=1)
         for height, row in zip(heights, table.to_dict("records"), strict=True):
             _difference(axes, float(height), row)
@@ -171,7 +171,7 @@ def contrast_forest(table: pd.DataFrame, metric: str = "CIDEr") -> Figure:
     return figure
 
 
-def _blank(height: float) -> tuple[Figure, Axes]:
+def blank_chart(height: float) -> tuple[Figure, Axes]:
     """Return a figure (sizes in inches) that no pyplot window or notebook backend knows of."""
     figure = Figure(figsize=(7.7, height))
     return figure, figure.add_subplot()
