@@ -3,6 +3,7 @@
 import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from html import escape
 from pathlib import Path
 
 import pandas as pd
@@ -72,22 +73,32 @@ class Published:
         return next(row for row in self.prefix_lengths if (row.paper, row.prefix_length) == ("study_b", k))
 
     def reading_table(self, rows: Sequence[PublishedScores], metrics: Sequence[str]) -> pd.DataFrame:
-        """Return rows for reading: system, scores as printed, parameters, what was trained, source, place."""
+        """Return rows for reading: system, scores as printed, trainable parameters, and the paper with a link."""
         lines = [
             {"System": row.system}
-            | {metric: _printed(row.scores.get(metric)) for metric in metrics}
-            | {"Parameters, millions": _printed(row.parameters), "Trained": row.trained}
-            | {"Source": self._cited(row), "Read": row.read}
+            | {metric: as_printed(row.scores.get(metric)) for metric in metrics}
+            | {"Parameters, M": DASH if row.parameters is None else f"{row.parameters:g}"}
+            | {"Paper": self._linked(row)}
             for row in rows
         ]
         return pd.DataFrame(lines)
 
-    def _cited(self, row: PublishedScores) -> str:
+    def sources(self, rows: Sequence[PublishedScores]) -> str:
+        """Return a Markdown list, one line a row: its paper, what was trained, and where it was read."""
+        lines = []
+        for row in rows:
+            paper = self.papers[row.paper]
+            cited = f"{paper.authors} ({paper.year}), *{paper.title}*" if paper.arxiv else paper.title
+            lines.append(f"- **{row.system}**: {cited}. Trained: {row.trained}. Read: {row.read}.")
+        return "\n".join(lines)
+
+    def _linked(self, row: PublishedScores) -> str:
         paper = self.papers[row.paper]
         if not paper.arxiv:
             return paper.title
-        link = f'<a href="https://arxiv.org/abs/{paper.arxiv}">arXiv:{paper.arxiv}</a>'
-        return Markup(f"{paper.authors} ({paper.year}), {paper.title}, {link}")
+        first, *others = paper.authors.split(", ")
+        name = escape(f"{first} et al. {paper.year}" if others else f"{first} {paper.year}")
+        return Markup(f'<a href="https://arxiv.org/abs/{paper.arxiv}">{name}</a>')
 
 
 def load_published(path: Path = FILE) -> Published:
@@ -95,5 +106,8 @@ def load_published(path: Path = FILE) -> Published:
     return strict(Published, tomllib.loads(path.read_text(encoding="utf-8")), path.name)
 
 
-def _printed(value: float | None) -> str:
-    return DASH if value is None else f"{value:g}"
+def as_printed(points: float | None) -> str:
+    """Return a published score as papers print it, with one decimal at least; a dash for none."""
+    if points is None:
+        return DASH
+    return f"{points:.1f}" if float(points).is_integer() else f"{points:g}"
