@@ -28,7 +28,7 @@ reproduce: $(READY)  ## Run the book: cells, notebooks, HTML report
 smoke: $(READY)  ## The whole path at the smallest size
 	@$(CAPDEC) reproduce --profile smoke --device $(DEVICE)
 
-study: $(READY)  ## One study: make study NAME=noise_types
+study: $(READY)  ## One study: make study NAME=prefix_length
 	@$(CAPDEC) study "$(NAME)" $(OPTIONS)
 
 report: $(READY)  ## Render the executed notebooks as HTML

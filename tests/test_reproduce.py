@@ -9,11 +9,13 @@ from typing import Any
 
 import nbformat
 import pytest
+from small_world import InlineExecutor
 
 from capdec_core import reproduce as module
 from capdec_core.errors import CapdecError
 from capdec_core.profiles import load_profile
 from capdec_core.reproduce import Book
+from capdec_core.studies import NOTEBOOKS
 
 CAPDEC = Path(sys.executable).with_name("capdec")
 
@@ -49,16 +51,20 @@ def test_the_book_at_the_smallest_size_twice(tmp_path: Path) -> None:
     took, link = first.stdout.splitlines()[-2:]
     assert re.fullmatch(r"The book took \d+\.\d minutes\.", took)
     assert link == f"Report: {page.as_uri()}"
-    chapter = page.with_name("02_noise_types.html")
     assert page.is_file()
-    assert "02_noise_types.html" in page.read_text()
-    assert "CIDEr" in chapter.read_text()
+    for name in NOTEBOOKS.values():
+        assert f"{name}.html" in page.read_text()
+        assert "CIDEr" in page.with_name(f"{name}.html").read_text()
 
-    executed = tmp_path / "executed" / "smoke" / "02_noise_types.ipynb"
-    shown, cells = outputs(executed), tmp_path / "cells"
-    assert any("<table" in output.get("text/html", "") for output in shown)
+    executed = tmp_path / "executed" / "smoke"
+    shown = {name: outputs(executed / f"{name}.ipynb") for name in NOTEBOOKS.values()}
+    cells = tmp_path / "cells"
+    for told in shown.values():
+        assert any("<table" in output.get("text/html", "") for output in told)
     made = list(cells.iterdir())
-    assert len(made) > 10
+    assert len(made) > 100
+    assert (tmp_path / "ledger" / "smoke.csv").is_file()
+    assert (tmp_path / "ledger" / "smoke.json").is_file()
     assert all((cell / "scores.json").is_file() for cell in made)
     before = stamps(cells)
 
@@ -66,7 +72,7 @@ def test_the_book_at_the_smallest_size_twice(tmp_path: Path) -> None:
     assert second.returncode == 0, second.stderr[-3000:]
     assert stamps(cells) == before, "a second run computed something"
     assert "cell/s" not in second.stderr
-    assert outputs(executed) == shown
+    assert {name: outputs(executed / f"{name}.ipynb") for name in NOTEBOOKS.values()} == shown
     assert page.is_file()
 
 
@@ -82,6 +88,7 @@ def steps(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[str]:
 
         return record
 
+    monkeypatch.setattr(module, "ProcessPoolExecutor", InlineExecutor)
     monkeypatch.setattr(Book, "compute", step("compute", None))
     monkeypatch.setattr(Book, "execute", step("execute", tmp_path / "chapter.ipynb"))
     monkeypatch.setattr(Book, "bind", step("bind", tmp_path / "index.html"))
@@ -90,7 +97,9 @@ def steps(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[str]:
 
 def test_cells_then_notebooks_then_report(steps: list[str], tmp_path: Path) -> None:
     assert module.reproduce("smoke", "cpu") == tmp_path / "index.html"
-    assert steps == ["compute smoke cpu ['noise_types']", "execute smoke cpu noise_types", "bind smoke cpu"]
+    names = list(NOTEBOOKS)
+    executed = [f"execute smoke cpu {name}" for name in names]
+    assert steps == [f"compute smoke cpu {names}", *executed, "bind smoke cpu"]
 
 
 def test_a_study_is_its_cells_and_its_notebook(steps: list[str], tmp_path: Path) -> None:
