@@ -255,8 +255,9 @@ chapter.say(prose.published_note(study))
 # %% [markdown]
 # ## What this says of Study B's claims
 #
-# A claim is *supported* or *not supported* where the tests say so beyond doubt, *undecided* where they do not, and an
-# *artefact* where the difference is real and owed to something other than what is claimed.
+# The first two claims are Study B's conclusions; the third is the comparison that its table makes, put into words. A claim
+# is *supported* or *not supported* where the tests say so beyond doubt, *undecided* where they do not, and an *artefact* where
+# the difference is real and owed to something other than what is claimed.
 
 # %% tags=["remove-input"]
 chapter.claims(

@@ -94,7 +94,7 @@ def _named(what: str, families: Sequence[str]) -> str:
 def _step_evidence(found: Findings) -> list[Contrast]:
     """The step from 10 to 20 in what Study B trained, then in every other combination."""
     order = [STUDY_B_FAMILY, *(family for family in FAMILIES if family != STUDY_B_FAMILY)]
-    return [found.step_cider[STUDY_B_FAMILY], *(found.step[family] for family in order)]
+    return [*(found.step[family] for family in order), found.step_cider[STUDY_B_FAMILY]]
 
 
 def _comparable(found: Findings) -> Claim:

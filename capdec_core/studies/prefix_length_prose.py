@@ -192,8 +192,9 @@ def published_note(study: PrefixLength) -> str:
     """Return when the published scores were read, and of what none could be read."""
     published = study.published
     return (
-        f"The scores were read on {published.read_on}. None could be read, in a paper's page or a repository, of "
-        f"{'; '.join(published.not_found)}; their rows are left out rather than filled from memory."
+        f"The scores were read on {published.read_on}; Study B's tables are those that the plan of this book quotes. "
+        f"No score could be read, in a paper's page or a repository, of {'; '.join(published.not_found)}: their rows "
+        "are left out rather than filled from memory."
     )
 
 
