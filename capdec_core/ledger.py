@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import pandas as pd
 
@@ -20,11 +20,13 @@ class EvidenceRow:
 
     Attributes:
         question: what it decides, in words.
-        metric, estimate, low, high: the metric, its own value (no points) and its 95% interval.
+        metric, estimate, low, high: the metric, its own value (no points) and its interval.
+        level: of the interval; 0.9 where two one-sided tests at 5% read it.
         p: p-value, corrected within its chapter's family.
         margin: of an equivalence test, in the metric's units; None where a difference is tested.
         cell: id of the cell that decides it.
         link: page and place in the report where that cell stands.
+        sides: ids of all cells behind it, one tuple a side of a difference.
     """
 
     question: str
@@ -32,10 +34,17 @@ class EvidenceRow:
     estimate: float
     low: float
     high: float
+    level: float
     p: float | None
     margin: float | None
     cell: str
     link: str
+    sides: tuple[tuple[str, ...], ...]
+
+    @classmethod
+    def from_dict(cls, table: dict[str, Any]) -> Self:
+        """Return the evidence whose `dataclasses.asdict`, by way of JSON, is `table`."""
+        return cls(**{**table, "sides": tuple(tuple(side) for side in table["sides"])})
 
 
 @dataclass(frozen=True)
@@ -63,11 +72,8 @@ class LedgerRow:
 
     def flat(self) -> dict[str, Any]:
         """Return the claim's line of the table: itself and its deciding evidence."""
-        deciding = asdict(self.evidence[0])
-        del deciding["question"]
-        head = {"chapter": self.chapter, "source": self.source, "claim": self.claim}
-        tail = {key: deciding.pop(key) for key in ("cell", "link")}
-        return head | deciding | {"verdict": self.verdict, "reason": self.reason} | tail
+        row = vars(self) | asdict(self.evidence[0])
+        return {column: row[column] for column in COLUMNS}
 
 
 COLUMNS = (
@@ -95,6 +101,6 @@ def read_ledger(path: Path) -> list[LedgerRow]:
     if not isinstance(table, dict) or table.get("schema") != SCHEMA:
         raise CapdecError(f"{path} is not a claims ledger of schema {SCHEMA}: compute chapter 9 anew")
     return [
-        LedgerRow(**{**row, "evidence": tuple(EvidenceRow(**entry) for entry in row["evidence"])})
+        LedgerRow(**{**row, "evidence": tuple(EvidenceRow.from_dict(entry) for entry in row["evidence"])})
         for row in table["claims"]
     ]

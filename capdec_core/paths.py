@@ -20,3 +20,4 @@ RESULTS = Path(os.environ.get("CAPDEC_RESULTS", ROOT / "results")).resolve()
 CELLS = RESULTS / "cells"
 EXECUTED = RESULTS / "executed"
 REPORT = RESULTS / "report"
+LEDGER = RESULTS / "ledger"

@@ -43,7 +43,7 @@ class CosineStore(Store):
 
     def _table(self, cell, split: str, source: str) -> dict:
         table, world, condition = super()._table(cell, split, source), self.world, self.conditions[cell.id]
-        images, own = IMAGES[split], f"{cell.id} {split}"
+        images, own = IMAGES[split], f"{condition.label} {cell.seed} {split}"
         mean = world.quality(condition) + world.easy * normal(f"easy {split}", images)
         family = "baseline" if is_baseline(condition) else condition.family
         mean = mean + world.suits * normal(f"{family} {split}", images) + world.luck * normal(own, images)

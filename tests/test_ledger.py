@@ -14,15 +14,20 @@ from capdec_core.errors import CapdecError
 from capdec_core.files import write_json
 from capdec_core.ledger import COLUMNS, EvidenceRow, LedgerRow, ledger_frame, read_ledger, write_ledger
 
-DECIDING = EvidenceRow("Is a better?", "CIDEr", 0.12, 0.05, 0.2, 0.004, None, "c0ffee", "02.html#cell-c0ffee")
-EQUAL = EvidenceRow("Are they equal?", "BLEU-4", 0.01, -0.02, 0.03, 0.01, 0.05, "beef", "03.html#cell-beef")
+SIDES = (("c0ffee", "ba5e"), ("beef",))
+DECIDING = EvidenceRow(
+    "Is a better?", "CIDEr", 0.12, 0.05, 0.2, 0.95, 0.004, None, "c0ffee", "02.html#cell-c0ffee", SIDES
+)
+EQUAL = EvidenceRow(
+    "Are they equal?", "BLEU-4", 0.01, -0.02, 0.03, 0.9, 0.01, 0.05, "beef", "03.html#cell-beef", SIDES
+)
 ROW = LedgerRow(2, "Study A", "Noise, “added”, helps.", "supported", "It does.", (DECIDING, EQUAL))
 
 number = st.floats(-10, 10)
 text = st.text(st.characters(codec="utf-8"), max_size=20)
-evidence = st.builds(
-    EvidenceRow, text, text, number, number, number, st.none() | number, st.none() | number, text, text
-)
+sides = st.lists(st.lists(text, max_size=2).map(tuple), max_size=2).map(tuple)
+maybe = st.none() | number
+evidence = st.builds(EvidenceRow, text, text, number, number, number, number, maybe, maybe, text, text, sides)
 claims = st.builds(
     LedgerRow,
     st.integers(1, 9),
@@ -61,7 +66,7 @@ def test_the_json_file_has_the_documented_shape(tmp_path: Path) -> None:
     (claim,) = table["claims"]
     assert set(claim) == {"chapter", "source", "claim", "verdict", "reason", "evidence"}
     assert set(claim["evidence"][0]) == {
-        "question", "metric", "estimate", "low", "high", "p", "margin", "cell", "link",
+        "question", "metric", "estimate", "low", "high", "level", "p", "margin", "cell", "link", "sides",
     }  # fmt: skip
 
 

@@ -13,6 +13,7 @@ from capdec_core.studies.phrases import (
     holding_zero,
     in_points,
     listed,
+    number,
     verdicts,
     within_sentence,
 )
@@ -122,8 +123,8 @@ def halves(study: ProtocolStudy) -> str:
     return (
         f"Two studies that share nothing but the systems can be imitated by parting the test set in two. Over "
         f"{study.profile.protocol.halves} random halvings, the rankings of the two parts agree with a mean tau of "
-        f"{found[WHOLE]:.2f} where each compares on all its images, and of {found[PUBLISHED]:.2f} where each chooses "
-        f"{study.chosen} by Study A's protocol (exploratory). {_agreement(found)}"
+        f"{number(found[WHOLE])} where each compares on all its images, and of {number(found[PUBLISHED])} where each "
+        f"chooses {study.chosen} by Study A's protocol (exploratory). {_agreement(found)}"
     )
 
 
@@ -193,8 +194,9 @@ def _order(study: ProtocolStudy) -> str:
     tau = study.tau
     return (
         f"Between the rankings of {len(study.systems)} systems by Study A's protocol and by all test images, Kendall's "
-        f"tau is {tau.value:.2f} [{tau.low:.2f}, {tau.high:.2f}]; {len(study.turns)} of {pairs} pairs change places."
-    ).replace("-", "−")
+        f"tau is {number(tau.value)} [{number(tau.low)}, {number(tau.high)}]; {len(study.turns)} of {pairs} pairs "
+        f"change places."
+    )
 
 
 def _beyond(found: list[Compared]) -> str:

@@ -1,0 +1,36 @@
+"""Chapter 9, conclusions: every claim that the other chapters test, in one ledger.
+
+Nothing is trained or tested here: the verdicts are the chapters' own, computed anew from the same cells.
+"""
+
+from dataclasses import replace
+
+from capdec_core.profiles import Profile
+from capdec_core.studies import NOTEBOOKS, study_named
+from capdec_core.studies.conclusions_view import Conclusions
+from capdec_core.studies.conditions import Condition
+from capdec_core.studies.results import Results
+from capdec_core.studies.view import StudyView
+
+CHAPTERS = [name for name in NOTEBOOKS if name != "conclusions"]
+"""The studies whose claims are collected, in the book's order."""
+
+
+def conditions(profile: Profile, seeds: int) -> list[Condition]:
+    """Return the conditions of all other chapters, each once."""
+    found = (c for name in CHAPTERS for c in study_named(name).conditions(profile, seeds))
+    return list(dict.fromkeys(found))
+
+
+def view(profile: Profile, results: Results, device: str) -> Conclusions:
+    """Return what the chapter shows."""
+    seeds = results.named("none").seeds  # a headline condition of chapter 2
+    chapters = {name: _chapter(name, profile, results, device, seeds) for name in CHAPTERS}
+    return Conclusions(profile, results, chapters)
+
+
+def _chapter(name: str, profile: Profile, results: Results, device: str, seeds: int) -> StudyView:
+    """Return another chapter's view, with that chapter's conditions alone."""
+    study = study_named(name)
+    cells = {condition: results.cells[condition] for condition in study.conditions(profile, seeds)}
+    return study.view(profile, replace(results, cells=cells), device)
