@@ -87,7 +87,7 @@ class CellConfig:
     seed: int
     code: str = field(default_factory=code_fingerprint)
 
-    @property
+    @functools.cached_property
     def id(self) -> str:
         """The cell's name in the store: 16 hex digits."""
         return digest(asdict(self))[:16]

@@ -29,7 +29,7 @@ FAMILIES: Mapping[str, Mark] = {
     "gradient": Mark("#9d3f7a", "P"),
     "gradient, descending": Mark("#7a58f0", "p", (0, (4, 2))),
     "random direction": Mark("#949494", "v"),
-    "fixed cosine": Mark("#f01860", "*"),
+    "fixed cosine": Mark("#f01860", "d"),
     "directed, unit norm": Mark("#7824fc", "<", "none"),
     "directed, raw norm": Mark("#5490f0", ">", "none"),
 }

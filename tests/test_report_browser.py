@@ -1,9 +1,7 @@
 """A small book, executed, bound and opened in a real browser from a file, with the network denied."""
 
-import os
 import re
 import shutil
-from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -101,29 +99,6 @@ def test_page_holds_results_prose_and_formulas_but_no_progress(report):
     index = (report / "index.html").read_text(encoding="utf-8")
     assert "1. Small" in index
     assert re.search(r"with the profile\s+<code[^>]*>(<[^>]+>)*tiny<", index)
-
-
-def _chromium() -> str:
-    found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-    if found is None and os.environ.get("CI") == "true":
-        pytest.fail("no chromium on this machine, and CI must open the report in a browser")
-    if found is None:
-        pytest.skip("no chromium on this machine, so the report is not opened in a browser")
-    return found
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[object]:
-    """A headless chromium that keeps to itself."""
-    executable = _chromium()
-    from playwright.sync_api import sync_playwright
-
-    quiet = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"]
-    quiet += ["--disable-background-networking", "--disable-component-update"]
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=executable, args=quiet)
-        yield chromium
-        chromium.close()
 
 
 @pytest.mark.parametrize("page_name", ["index.html", "01_small.html"])

@@ -1,6 +1,7 @@
 """How likely a Gaussian step keeps a cosine above a threshold: both tails, exact to the smallest probability."""
 
 import math
+from functools import cache
 
 import numpy as np
 from scipy import special, stats
@@ -11,6 +12,7 @@ PANELS = 400
 NODES, WEIGHTS = np.polynomial.legendre.leggauss(16)
 
 
+@cache
 def acceptance_tails(beta: float, threshold: float, d: int) -> tuple[float, float]:
     """Return P(cos(x, x + beta n) > threshold) and its complement, for a unit x and n ~ N(0, I) in d >= 2.
 
