@@ -14,12 +14,12 @@ from matplotlib.ticker import MaxNLocator
 from capdec_core.chart_style import INK, MUTED, PAPER, POINTS, Mark, style
 
 VERDICTS: Mapping[str, Mark] = {
-    "supported": Mark("#06704a", "o"),
+    "supported": Mark("#078055", "o"),
     "not supported": Mark("#a2471d", "X"),
     "undecided": Mark(MUTED, "s"),
     "artefact": Mark("#9d3f7a", "D"),
 }
-"""A verdict's mark; the colours are those of the labels in the report."""
+"""A verdict's mark, in the hues of its label in the report."""
 LINE = 46
 """Characters of a claim on a line of the axis."""
 ROW, HEAD = 0.5, 0.75

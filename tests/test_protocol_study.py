@@ -9,6 +9,7 @@ from small_protocol import World, grid, is_baseline, make_protocol
 from capdec_core import descriptions_protocol, figures_protocol
 from capdec_core.gallery import svg_bytes
 from capdec_core.profiles import load_profile
+from capdec_core.protocol import expected_top_mean
 from capdec_core.studies import cosine_directed, heads_layers, noise_types, protocol_tables
 from capdec_core.studies import protocol_prose as prose
 from capdec_core.studies.conditions import Condition
@@ -99,6 +100,7 @@ def test_luck_is_most_of_the_lift_where_trainings_differ_by_luck(equal: Protocol
     assert equal.luck.low > 0
     assert equal.luck.value > 0.5 * equal.uplift.value
     assert "are luck" in prose.luck(equal)
+    assert equal.lifted == pytest.approx(expected_top_mean(15, 80), abs=0.15)
     scores = equal.scores.iloc[0]
     assert scores[PUBLISHED] > scores[CAPTIONS] > scores[SEED] > scores[WHOLE] - 0.02
 

@@ -71,8 +71,8 @@ def computed(study: Conclusions) -> str:
     statistics = study.results.statistics
     return (
         f"Profile `{study.profile.name}`; {statistics.resamples} resamples for every interval and every p, with seed "
-        f"{statistics.seed}. The ledger is written to {names}: one row a claim in the first, all evidence of every claim "
-        f"in the second. Devices, versions, and the signatures of the scores stand at the end of each chapter."
+        f"{statistics.seed}. The ledger is written to {names}: one row a claim in the first, all evidence of every "
+        f"claim in the second. Devices, versions, and the signatures of the scores stand at the end of each chapter."
     )
 
 

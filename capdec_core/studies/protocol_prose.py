@@ -7,6 +7,7 @@ outside that family is called exploratory.
 import numpy as np
 
 from capdec_core.chart_style import POINTS
+from capdec_core.protocol import expected_top_mean
 from capdec_core.statistics import Estimate, smallest_detectable_difference
 from capdec_core.studies.conditions import Condition
 from capdec_core.studies.phrases import (
@@ -50,8 +51,11 @@ def world(study: ProtocolStudy) -> str:
 def luck(study: ProtocolStudy) -> str:
     """Return how the lift of the chosen images parts into luck and what suits the baseline, with the prediction."""
     predicted = (1 - study.reliability) * study.uplift.value
+    normal = expected_top_mean(study.chosen, study.captioners.images)
     return (
-        f"{_lift(study)} {_luck(study)} A score's reliability, the share of its variance over images that another "
+        f"{_lift(study)} {_luck(study)} The chosen images lie {study.lifted:.1f} standard deviations of the baseline's "
+        f"scores above its mean; if the scores were normal, the {study.chosen} highest of {study.captioners.images} "
+        f"would be expected {normal:.1f} above. A score's reliability, the share of its variance over images that another "
         f"training has too, is {study.reliability:.2f} here, from which regression to the mean predicts a luck of "
         f"{points(predicted)} points."
     )
@@ -244,6 +248,8 @@ def closing(study: ProtocolStudy) -> str:
     whole = of_protocol(study.contrasts, WHOLE, study.baseline)
     chosen = of_protocol(study.contrasts, PUBLISHED, study.baseline)
     decided = [b for b, contrast in chosen.items() if contrast.sign]
+    if not decided:
+        return f"Study A's protocol separates the baseline from none of the {len(chosen)} alternatives."
     kept = [b for b in decided if chosen[b].sign == whole[b].sign]
     lost = [b for b in decided if not whole[b].sign]
     turned = [b for b in decided if chosen[b].sign * whole[b].sign < 0]

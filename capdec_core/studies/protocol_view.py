@@ -20,6 +20,7 @@ from capdec_core.protocol import (
     reliability,
     selection_effect,
     turned_pairs,
+    uplift,
 )
 from capdec_core.statistics import Estimate
 from capdec_core.studies.claims import Claim, contrast_table
@@ -66,6 +67,12 @@ class ProtocolStudy(ProtocolScores):
     def uplift(self) -> Estimate:
         """The baseline's score on the images that it chose, minus that on all."""
         return self.estimate(self.drawn[PUBLISHED] - self.drawn[WHOLE], 0, 0)
+
+    @cached_property
+    def lifted(self) -> float:
+        """The same lift in standard deviations over images of the baseline's scores, averaged over seeds."""
+        own = self.captioners.scores[self.captioners.rows(0)]
+        return float(np.mean([uplift(scores, self.chosen) / scores.std() for scores in own]))
 
     @cached_property
     def reliability(self) -> float:
