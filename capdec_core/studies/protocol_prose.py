@@ -54,7 +54,7 @@ def luck(study: ProtocolStudy) -> str:
     normal = expected_top_mean(study.chosen, study.captioners.images)
     return (
         f"{_lift(study)} {_luck(study)} The chosen images lie {study.lifted:.1f} standard deviations of the baseline's "
-        f"scores above its mean; if the scores were normal, the {study.chosen} highest of {study.captioners.images} "
+        f"scores above its mean; were they normal, the {study.chosen} highest of {study.captioners.images} "
         f"would be expected {normal:.1f} above. A score's reliability, the share of its variance over images that another "
         f"training has too, is {study.reliability:.2f} here, from which regression to the mean predicts a luck of "
         f"{points(predicted)} points."
