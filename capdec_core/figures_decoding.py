@@ -131,7 +131,7 @@ def _finish(figure: Figure, panels: list[tuple[Axes, pd.DataFrame]], xlabel: str
     figure.supxlabel(xlabel, fontsize=10)
     handles, labels = panels[0][0].get_legend_handles_labels()
     figure.legend(
-        handles, labels, loc="outside upper left", ncols=2, handletextpad=0.5, columnspacing=1.4, fontsize=9
+        handles, labels, loc="outside upper left", ncols=4, handletextpad=0.5, columnspacing=1.4, fontsize=9
     )
 
 

@@ -166,10 +166,11 @@ chapter.say(decoding_prose.speed(study))
 chapter.table(
     decoding_tables.diversity(study),
     "diversity",
-    caption="Speed and diversity: means over training seeds, in brackets the least and the most. Distinct bigrams and words, "
-    "as shares of all that are written, vocabulary, share of images whose caption another image has too, and length in "
-    "words are those of one caption an image. Self-BLEU compares an image's five captions with each other, in points: of "
-    "sampling those drawn, of the default beam all it ends with. An arrow marks what should be low.",
+    caption="Speed and diversity: means over training seeds, in brackets the least and the most. Distinct-1 and distinct-2 "
+    "are distinct words and distinct pairs of neighbouring words as shares of all that are written; these, the vocabulary, "
+    "the share of images whose caption another image has too, and the length in words are of one caption an image. "
+    "Self-BLEU compares an image's five captions with each other, in points: of sampling those drawn, of the default beam "
+    "all it ends with. An arrow marks what should be low.",
     groups=study.groups,
 )
 
@@ -203,7 +204,8 @@ chapter.panel(
 # ## The contrasts
 #
 # The questions stand in the chapter's code and are the same whatever the results: every way but the beam of 1 against
-# the default beam, and sampling and contrastive search against greedy search, on each captioner. The interval draws
+# the default beam, and sampling and contrastive search against greedy search, on each captioner. They were settled while
+# the default scale was tried out, so a run with other seeds or at another scale tests them more strictly. The interval draws
 # images and training seeds of the differences; the p-value is that of paired approximate randomisation over images,
 # corrected by Holm's method over all rows of [Table 6.4](#tab-contrasts).
 
@@ -221,15 +223,15 @@ chapter.say(phrases.detectable(study.contrasts))
 # %% [markdown]
 # ## What this says of Study B's question
 #
-# Study B asks and does not answer, so there is no claim of its own to test. The three statements of
-# [Table 6.5](#tab-claims) are the answers that common practice would give. Each is *supported* if it holds on all three
-# captioners, *not supported* where a comparison says the contrary, else *undecided*.
+# Study B asks and does not answer, so there is no claim of its own to test. The statements of [Table 6.5](#tab-claims) are
+# the answers that common practice would give. Each is *supported* if it holds on all three captioners, *not supported*
+# where a comparison says the contrary on any of them, else *undecided*.
 
 # %% tags=["remove-input"]
 chapter.claims(
     study.claim_cards,
     "claims",
-    caption="Three answers to Study B's open question, the verdicts, and the contrasts that decide them, in points of CIDEr "
+    caption="Answers to Study B's open question, the verdicts, and the contrasts that decide them, in points of CIDEr "
     "with 95% intervals; the one that the verdict hangs on stands first. The codes name the cells behind each side; they "
     "lead to Table 6.7.",
 )

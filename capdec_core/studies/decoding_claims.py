@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from capdec_core.decoding import Beam, Contrastive, Greedy, Reranked, Sampling
+from capdec_core.decoding import Beam, Contrastive, Greedy, Sampling
 from capdec_core.statistics import Equivalence, bootstrap_interval, equivalence, holm, paired_randomisation
 from capdec_core.studies.claims import Claim, Contrast, EquivalenceTest, Pair, Verdict
 from capdec_core.studies.conditions import Condition
@@ -91,55 +91,57 @@ def width_equivalences(results: Results, pairs: Sequence[Pair]) -> list[Equivale
 
 
 def claims(found: Sequence[Contrast], width: int) -> list[Claim]:
-    """Return the verdicts on three answers to the question; they follow from the contrasts alone."""
+    """Return the verdicts on the answers that common practice gives; they follow from the contrasts alone."""
     rivals = [c for c in found if _is_beam(c.b, width)]
+    plain = [c for c in found if isinstance(c.b.decoding, Greedy)]
+    second = {name(way(c.a)): [other for other in rivals if other.a.decoding == c.a.decoding] for c in rivals}
     return [
-        _default_is_best([c for c in rivals if not way(c.a).looks_twice], width),
-        _greedy_is_better([c for c in found if isinstance(c.b.decoding, Greedy)]),
-        _second_look_helps([c for c in rivals if isinstance(c.a.decoding, Reranked)], width),
+        _nothing_beats(
+            f"Of the ways to decode that look at the image once, a beam of {width}, the default, is the best.",
+            [c for c in rivals if not way(c.a).looks_twice],
+        ),
+        _nothing_beats(
+            "Sampling costs quality: greedy search gives better captions.",
+            [c for c in plain if isinstance(c.a.decoding, Sampling)],
+        ),
+        _nothing_beats(
+            "Contrastive search costs quality: greedy search gives better captions.",
+            [c for c in plain if isinstance(c.a.decoding, Contrastive)],
+        ),
+        *(
+            _second_look_helps(
+                f"A second look at the image helps: {label} gives better captions than a beam of {width}.",
+                part,
+            )
+            for label, part in second.items()
+            if way(part[0].a).looks_twice
+        ),
     ]
 
 
-def _default_is_best(found: Sequence[Contrast], width: int) -> Claim:
-    """The default of both systems beats everything else that looks at the image once."""
-    said = f"Of the ways to decode that look at the image once, a beam of {width}, the default, is the best."
+def _nothing_beats(said: str, found: Sequence[Contrast]) -> Claim:
+    """Judge that the second side of all contrasts is better than every first side."""
     better, equal = _with_sign(found, 1), _with_sign(found, 0)
     verdict: Verdict = "not supported" if better else "undecided" if equal else "supported"
-    reason = "It beats every other on every captioner."
+    reason = f"Worse: {_named(found, found)}."
     if better:
         reason = f"Better: {_named(better, found)}."
     elif equal:
-        reason = f"None is better, but it is not separated from: {_named(equal, found)}."
+        reason = f"None is better; not separated: {_named(equal, found)}."
     return Claim(SOURCE, said, verdict, reason, _highest_first(found))
 
 
-def _greedy_is_better(found: Sequence[Contrast]) -> Claim:
-    """Sampling and contrastive search give worse captions than greedy search."""
-    said = "Sampling and contrastive search cost quality: greedy search gives better captions."
-    better, equal = _with_sign(found, 1), _with_sign(found, 0)
-    verdict: Verdict = "not supported" if better else "undecided" if equal else "supported"
-    reason = "All of them are worse than greedy search on every captioner."
-    if better:
-        reason = f"Better than greedy search: {_named(better, found)}."
-    elif equal:
-        reason = f"None is better, but greedy search is not separated from: {_named(equal, found)}."
-    return Claim(SOURCE, said, verdict, reason, _highest_first(found))
-
-
-def _second_look_helps(found: Sequence[Contrast], width: int) -> Claim:
-    """Re-ranking by the joint encoder beats the default beam."""
-    said = (
-        "A second look at the image helps: captions re-ranked by the joint encoder are better than those of a "
-        f"beam of {width}."
+def _second_look_helps(said: str, found: Sequence[Contrast]) -> Claim:
+    """Judge that the first side, re-ranked by the joint encoder, is better on every captioner."""
+    parts = {
+        "Better": _with_sign(found, 1),
+        "Worse": _with_sign(found, -1),
+        "Not separated": _with_sign(found, 0),
+    }
+    verdict: Verdict = (
+        "not supported" if parts["Worse"] else "undecided" if parts["Not separated"] else "supported"
     )
-    better, worse = _with_sign(found, 1), _with_sign(found, -1)
-    verdict: Verdict = "undecided"
-    parts = {"Better": better, "Worse": worse, "Not separated": _with_sign(found, 0)}
     reason = " ".join(f"{word}: {_named(part, found)}." for word, part in parts.items() if part)
-    if len(better) == len(found):
-        verdict, reason = "supported", "Both pools, re-ranked, beat it on every captioner."
-    elif worse and not better:
-        verdict, reason = "not supported", f"None is better. {reason}"
     return Claim(SOURCE, said, verdict, reason, tuple(reversed(_highest_first(found))))
 
 

@@ -9,8 +9,7 @@ NAMES = {
     "top-k": "top-k sampling",
     "nucleus": "nucleus sampling",
     "contrastive": "contrastive search",
-    "re-ranked samples": "re-ranked samples",
-    "re-ranked beam": "re-ranked beam",
+    "re-ranked samples": "re-ranking samples",
 }
 
 
@@ -31,7 +30,9 @@ def kind(decoding: Decoding) -> str:
 
 
 def name(decoding: Decoding) -> str:
-    """Return the name of a way of decoding inside a sentence: "beam 5", "nucleus sampling"."""
+    """Return the name of a way of decoding inside a sentence: "beam 5", "re-ranking beam 10"."""
+    if isinstance(decoding, Reranked) and isinstance(decoding.candidates, Beam):
+        return f"re-ranking {name(decoding.candidates)}"
     return f"beam {decoding.beams}" if isinstance(decoding, Beam) else NAMES[kind(decoding)]
 
 

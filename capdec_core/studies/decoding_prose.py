@@ -13,22 +13,31 @@ from capdec_core.studies.claims import Contrast, EquivalenceTest
 from capdec_core.studies.decoding_claims import WIDTH_MARGIN
 from capdec_core.studies.decoding_names import name, title, way
 from capdec_core.studies.decoding_view import DecodingStudy
-from capdec_core.studies.phrases import capital, in_points, listed, tested, verdicts
-from capdec_core.tables import p_phrase
+from capdec_core.studies.phrases import capital, in_points, listed, tested
+from capdec_core.tables import p_phrase, with_interval
 from capdec_core.worker import TIMED_RUNS
 
 SIGNS = {1: "better", -1: "worse", 0: "not separated"}
 
 
 def in_short(study: DecodingStudy) -> str:
-    """Return the chapter's answer: the verdicts, and each captioner's ways of decoding against the default beam."""
-    lines = verdicts(study.claims)
-    for captioner in study.ways:
-        found = [c for c in _against_default(study) if c.a.family == captioner]
-        parts = {sign: [name(way(c.a)) for c in found if c.sign == sign] for sign in SIGNS}
-        told = "; ".join(f"{SIGNS[sign]}: {', '.join(names)}" for sign, names in parts.items() if names)
-        lines.append(f"**{captioner}, against {_default(study)}.** {capital(told)}.")
+    """Return the chapter's answer: the highest score at one look and at two, and the verdicts."""
+    once = study.table[~study.table["looks twice"]]
+    lines = [
+        f"**Highest CIDEr at one look:** {_highest(once)}.",
+        f"**At two:** {_highest(study.table[study.table['looks twice']])}.",
+    ]
+    lines += [f"**“{c.claim.rstrip('.')}”: {c.verdict}.** {c.reason}" for c in study.claims]
     return listed(lines)
+
+
+def _highest(table: pd.DataFrame) -> str:
+    """Name each captioner's way of the highest score, with its interval."""
+    tops = [rows.loc[rows.CIDEr.idxmax()] for _, rows in table.groupby("captioner", sort=False)]
+    return "; ".join(
+        f"{top.captioner}, {top.label.lower()} ({with_interval(top.CIDEr, top.CIDEr_low, top.CIDEr_high)} points)"
+        for top in tops
+    )
 
 
 def world(study: DecodingStudy) -> str:

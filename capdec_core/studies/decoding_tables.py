@@ -3,35 +3,47 @@
 import pandas as pd
 
 from capdec_core.chart_style import POINTS
+from capdec_core.decoding import Beam, Decoding, Reranked
 from capdec_core.studies.decoding_names import kind, title, way
 from capdec_core.studies.decoding_view import DecodingStudy
 from capdec_core.tables import DASH, contrast_columns, points, score_columns
 
 NEXT = {
     "greedy": "the likeliest token, always",
-    "beam": "the caption of highest mean log-probability, as many begun at once as the beam is wide",
+    "beam": "the caption of highest mean log-probability, of as many kept at each step as the beam is wide",
     "top-k": "a token drawn from the k likeliest",
     "nucleus": "a token drawn from the fewest that together have the probability p",
     "contrastive": "of the k likeliest tokens, the one that best trades probability against likeness to all before it",
-    "re-ranked samples": "of all candidates, the one nearest to the image in the joint space",
-    "re-ranked beam": "of all candidates, the one nearest to the image in the joint space",
+    "re-ranked samples": "of the samples, the one nearest to the image in the joint space",
+    "re-ranked beam": "of all that the beam ends with, the one nearest to the image in the joint space",
 }
 """What each way of decoding writes."""
 
 
 def grid(study: DecodingStudy) -> pd.DataFrame:
-    """Return one row a way of decoding: what it writes, captions an image, and how often it reads the image."""
-    first = next(iter(study.ways.values()))
+    """Return one row a kind of decoding: settings, what it writes, captions an image, looks at the image."""
+    kinds: dict[str, list[Decoding]] = {}
+    for condition in next(iter(study.ways.values())):
+        kinds.setdefault(kind(way(condition)), []).append(way(condition))
     return pd.DataFrame(
         {
-            "Way of decoding": title(way(condition)),
-            "Settings": way(condition).label,
-            "It writes": NEXT[kind(way(condition))],
-            "Captions an image": getattr(condition.decoding, "n", 1),
-            "Reads the image": "twice" if way(condition).looks_twice else "once",
+            "Way of decoding": title(found[0]) if len(found) == 1 else "Beam",
+            "Settings": _settings(found),
+            "It writes": NEXT[label],
+            "Captions an image": getattr(found[0], "n", 1),
+            "Looks at the image": "twice" if found[0].looks_twice else "once",
         }
-        for condition in first
+        for label, found in kinds.items()
     )
+
+
+def _settings(found: list[Decoding]) -> str:
+    """Return what stands behind the method in its label; of several beams, their widths; a dash for nothing."""
+    if isinstance(found[0], Reranked):
+        return found[0].label.partition(", ")[2]
+    if isinstance(found[0], Beam):
+        return "width " + ", ".join(str(beam.beams) for beam in found if isinstance(beam, Beam))
+    return found[0].label.partition(", ")[2] or DASH
 
 
 def scores(study: DecodingStudy) -> pd.DataFrame:
@@ -46,11 +58,9 @@ def diversity(study: DecodingStudy) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "Way of decoding": table.label,
-            "Captions a second": [_range(row, "speed", ".0f") for row in table.to_dict("records")],
-            "Distinct bigrams (%)": [
-                _range(row, "distinct-2", ".1f", POINTS) for row in table.to_dict("records")
-            ],
-            "Distinct words (%)": [points(value) for value in table["distinct-1"]],
+            "Captions/s": [_range(row, "speed", ".0f") for row in table.to_dict("records")],
+            "Distinct-1 (%)": [points(value) for value in table["distinct-1"]],
+            "Distinct-2 (%)": [_range(row, "distinct-2", ".1f", POINTS) for row in table.to_dict("records")],
             "Vocabulary": [f"{value:.0f}" for value in table["vocabulary"]],
             "Identical ↓": [points(value) for value in table["identical"]],
             "Self-BLEU ↓": [DASH if pd.isna(value) else points(value) for value in table["self-BLEU"]],

@@ -29,7 +29,7 @@ CLIPCAP_TUNED = "Tuned ClipCap"
 CLIPCAP_FROZEN = "Frozen ClipCap"
 
 INTERVALS = ("CIDEr", "BLEU-4", "MiniLM")
-PLAIN = ("METEOR", "CHAIRs", "distinct-1", "vocabulary", "identical", "length")
+PLAIN = ("METEOR", "distinct-1", "vocabulary", "identical", "length")
 IMAGES_SHOWN = 6
 
 
