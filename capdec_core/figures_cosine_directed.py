@@ -56,7 +56,7 @@ def _shares(axes: Axes, table: pd.DataFrame) -> None:
     axes.pcolormesh(*places, predicted, edgecolors=PAPER, linewidth=0.8, **shades)
     axes.set_ylim(len(predicted) - 0.5, -0.5)
     for (y, x), share in np.ndenumerate(predicted.to_numpy()):
-        text: dict[str, Any] = {"ha": "center", "color": LIGHT_TEXT if share > 0.1 else DARK_TEXT}
+        text: dict[str, Any] = {"ha": "center", "color": LIGHT_TEXT if share > 0.2 else DARK_TEXT}
         axes.text(x, y - 0.05, share_text(share), fontsize=7.5, va="bottom", **text)
         axes.text(
             x, y + 0.08, share_text(measured.to_numpy()[y, x]), fontsize=6.5, va="top", style="italic", **text

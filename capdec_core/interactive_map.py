@@ -120,7 +120,8 @@ def _body(axes: Sequence[Axis]) -> str:
 
 
 STYLE = """
-.grid-map{font:14px/1.4 system-ui,"Segoe UI",Roboto,sans-serif;font-variant-numeric:tabular-nums;max-width:46rem}
+.grid-map{font:14px/1.4 system-ui,"Segoe UI",Roboto,sans-serif;font-variant-numeric:tabular-nums}
+.grid-map{max-width:46rem;padding:2px}
 .grid-map .gm-controls{display:flex;flex-wrap:wrap;gap:.4rem 1.4rem;margin:.3rem 0 .8rem}
 .grid-map label{display:flex;align-items:center;gap:.45rem;margin:0}
 .grid-map output{min-width:2.4em;font-weight:600}

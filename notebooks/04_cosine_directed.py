@@ -119,8 +119,8 @@ chapter.table(
     "exact, and measured on caption embeddings of this corpus. Variance left: per coordinate beside a unit embedding, "
     "where all candidates are kept or none; a dash where some are. Cosine: mean cosine between embedding and perturbed "
     "copy, measured in training. CIDEr of captions of test images in points with its 95% interval, over seeds too where "
-    "there are several. Same training as: the row or control whose captioner this is, by proof; a dash where it is its "
-    "own. The codes lead to Table 4.7.",
+    "there are several. Same training as: the control or row whose captioner this is, by proof, told by what it does not "
+    "share with this row; a dash where the row is its own. The codes lead to Table 4.7.",
     groups=cosine_directed_tables.grid_groups(study.rows),
 )
 
@@ -161,8 +161,8 @@ chapter.say(cosine_directed_prose.literal(study))
 # %% [markdown]
 # ### At raw norm
 #
-# The text does not say whether Study A normalised embeddings before it added the noise. CapDec does; beside raw
-# embeddings the same $\beta$ turns much less.
+# CapDec normalises embeddings before it adds noise. Beside raw embeddings, which are longer, the same $\beta$ turns much
+# less.
 
 # %% tags=["remove-input"]
 chapter.say(cosine_directed_prose.raw(study))

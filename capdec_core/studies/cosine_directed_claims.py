@@ -101,12 +101,12 @@ def _poor(found: Mapping[str, Contrast], unmoved: float) -> Claim:
     elif unmoved > 0.5 and repaired > 0:
         verdict = "artefact"
         reason = (
-            f"Its best row is worse than Gaussian noise and {beside} no noise. But {unmoved:.0%} of its rows leave the "
-            f"embedding at a mean cosine above {UNMOVED:g}, since no candidate passes or all do and average out, and "
+            f"Its best row is worse than Gaussian noise, and {beside} no noise. But {unmoved:.0%} of its rows leave "
+            f"the embedding at a mean cosine above {UNMOVED:g}, since no candidate passes or all do and average out, and "
             "noise that does reach a chosen cosine is better: the method was poor because it was hardly applied."
         )
     else:
-        verdict, reason = "supported", f"Its best row is worse than Gaussian noise and {beside} no noise."
+        verdict, reason = "supported", f"Its best row is worse than Gaussian noise, and {beside} no noise."
     return Claim("Study A", POOR, verdict, reason, tuple(used))
 
 

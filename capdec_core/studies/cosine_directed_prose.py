@@ -171,6 +171,7 @@ def repaired(study: CosineDirectedView) -> str:
     equal = [f"{test.a.parameter:g}" for test in tests if test.equivalent]
     signs = {test.a.parameter: asked(study.contrasts, test.question).sign for test in tests}
     better, worse = ([f"{c:g}" for c, sign in signs.items() if sign == s] for s in (1, -1))
+    apart = max(abs(study.results.cosine(test.a) - study.results.cosine(test.b)) for test in tests)
     margin = f"{POINTS * (tests[0].margin or 0):g} points"
     told = [
         f"equivalent within {margin} at the cosines {_and(equal)}"
@@ -185,8 +186,9 @@ def repaired(study: CosineDirectedView) -> str:
     return (
         f"Noise at a fixed cosine scores highest on validation images at {study.fixed.parameter:g}, with "
         f"{score(study.results, study.fixed)} on test images; it {comparison(against)} the best row at unit norm: "
-        f"{tested(against)}. Beside Gaussian noise of the same expected cosine it is {', '.join(told)} (of "
-        f"{len(study.family(FIXED))} cosines, each family of tests corrected by Holm's method)."
+        f"{tested(against)}. Beside Gaussian noise of the same expected cosine, from whose measured cosine it differs "
+        f"by at most {scientific(apart)}, it is {', '.join(told)} (of {len(study.family(FIXED))} cosines, each family "
+        f"of tests corrected by Holm's method)."
     )
 
 
@@ -198,8 +200,8 @@ def _literal_short(study: CosineDirectedView) -> str:
     contrast = asked(study.contrasts, LITERAL_NONE)
     return (
         f"The best row at unit norm, chosen on validation images among those of N = {_fewest(study)}, has "
-        f"{_setting(best)} and scores {score(study.results, best)}; it {comparison(contrast)} no noise: "
-        f"{tested(contrast)}."
+        f"{_setting(best).split(', ', 1)[1]} and scores {score(study.results, best)}; it {comparison(contrast)} no "
+        f"noise: {tested(contrast)}."
     )
 
 
@@ -219,7 +221,7 @@ def _highest(study: CosineDirectedView, family: str) -> str:
     count = sum(row.family == family for row in study.grid)
     deciding = study.literal if family == UNIT else study.raw
     if study.results.ids(best) == study.results.ids(deciding):
-        return f"It is also the highest on validation images of all {count} rows of the arm."
+        return f"The same row is highest on validation images of all {count} of the arm."
     gain = study.difference(best, study.none)
     if study.results.ids(best) == study.results.ids(study.none):
         return f"Over all {count} rows of the arm, none is higher on validation images than no noise."

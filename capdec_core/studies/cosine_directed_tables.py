@@ -18,17 +18,14 @@ def grid_columns(rows: pd.DataFrame) -> pd.DataFrame:
     triples = zip(rows.CIDEr, rows.CIDEr_low, rows.CIDEr_high, strict=True)
     return pd.DataFrame(
         {
-            "Threshold": [f"{value:g}" for value in rows.threshold],
-            "N": rows.n,
+            "Threshold and N": [f"t {t:g}, N {n}" for t, n in zip(rows.threshold, rows.n, strict=True)],
             "Kept, predicted": [share_text(value) for value in rows.predicted],
             "Kept, measured": [share_text(value) for value in rows.measured],
             "Variance left": [variance_text(value) for value in rows.variance],
             "Cosine": [row_cosine_text(row) for row in rows.to_dict("records")],
             "CIDEr": [with_interval(*triple) for triple in triples],
             "Seeds": rows.seeds,
-            "Same training as": [
-                _owner(owner, cell) for owner, cell in zip(rows["same as"], rows.cell, strict=True)
-            ],
+            "Same training as": [_owner(row) for row in rows.to_dict("records")],
         }
     )
 
@@ -58,16 +55,19 @@ def variance_text(value: float | None) -> str:
     return DASH if value is None or pd.isna(value) else scientific(value)
 
 
-def _owner(owner: str, cell: str) -> Markup:
-    link = f'<a href="#cell-{cell}"><code>{cell[:6]}</code></a>'
-    return Markup(f"{owner or DASH} {link}")
+def _owner(row: Mapping[str, Any]) -> Markup:
+    """Return whose training a row is, without what the two have in common, and a link to its cell."""
+    own = row["label"].split(", ")
+    told = [part for part in row["same as"].split(", ") if part not in own]
+    link = f'<a href="#cell-{row["cell"]}"><code>{row["cell"][:6]}</code></a>'
+    return Markup(f"{', '.join(told) or DASH} {link}")
 
 
 def candidate_cosines(study: CosineDirectedView) -> pd.DataFrame:
     """Return the mean cosine of one candidate with its embedding, by beta: a column a norm and dimension."""
     table = study.acceptance
     first = table[table.threshold == table.threshold.min()]
-    shown = first.pivot(index="beta", columns=["norm", "dim"], values="cosine")
+    shown = first.pivot(index="beta", columns=["norm", "dim"], values="cosine").sort_index(axis=1)
     shown.columns = [f"{place(norm)}, d = {dim}" for norm, dim in shown.columns]
     shown = shown.map(cosine_text)
     shown.insert(0, "β", [f"{beta:g}" for beta in shown.index])
@@ -78,10 +78,7 @@ def repaired_columns(study: CosineDirectedView) -> pd.DataFrame:
     """Return noise at a fixed cosine beside Gaussian noise, a line a cosine: scores, difference, equivalence."""
     return pd.DataFrame(
         {
-            "Cosine": f"{test.a.parameter:g}",
-            "Variance": variance_text(test.b.parameter),
-            "Measured cosine, fixed": cosine_text(study.results.cosine(test.a)),
-            "Measured cosine, Gaussian": cosine_text(study.results.cosine(test.b)),
+            "Cosine": f"{test.a.parameter:g} (variance {variance_text(test.b.parameter)})",
             "CIDEr, fixed": _with_interval(study.score(test.a)),
             "CIDEr, Gaussian": _with_interval(study.score(test.b)),
             "Difference": _with_interval(asked(study.contrasts, test.question).estimate, signed=True),

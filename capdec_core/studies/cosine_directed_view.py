@@ -74,6 +74,7 @@ class CosineDirectedView(StudyView):
         score = self.results.interval(row.condition, "CIDEr")
         return {
             "family": row.family,
+            "label": row.condition.label,
             "norm": row.norm,
             "n": row.n,
             "beta": row.beta,
