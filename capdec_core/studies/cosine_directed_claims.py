@@ -102,8 +102,8 @@ def _poor(found: Mapping[str, Contrast], unmoved: float) -> Claim:
         verdict = "artefact"
         reason = (
             f"Its best row is worse than Gaussian noise, and {beside} no noise. But {unmoved:.0%} of its rows leave "
-            f"the embedding at a mean cosine above {UNMOVED:g}, since no candidate passes or all do and average out, and "
-            "noise that does reach a chosen cosine is better: the method was poor because it was hardly applied."
+            f"the embedding at a mean cosine above {UNMOVED:g}, since no candidate passes or all do and average out, "
+            "and noise that does reach a chosen cosine is better: the method was poor because it was hardly applied."
         )
     else:
         verdict, reason = "supported", f"Its best row is worse than Gaussian noise, and {beside} no noise."
