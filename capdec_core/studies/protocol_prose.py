@@ -53,11 +53,11 @@ def luck(study: ProtocolStudy) -> str:
     predicted = (1 - study.reliability) * study.uplift.value
     normal = expected_top_mean(study.chosen, study.captioners.images)
     return (
-        f"{_lift(study)} {_luck(study)} The chosen images lie {study.lifted:.1f} standard deviations of the baseline's "
-        f"scores above its mean; were they normal, the {study.chosen} highest of {study.captioners.images} "
-        f"would be expected {normal:.1f} above. A score's reliability, the share of its variance over images that another "
-        f"training has too, is {study.reliability:.2f} here, from which regression to the mean predicts a luck of "
-        f"{points(predicted)} points."
+        f"{_lift(study)} {_luck(study)} The chosen images lie {study.lifted:.1f} standard deviations of the "
+        f"baseline's scores above its mean; were they normal, the {study.chosen} highest of "
+        f"{study.captioners.images} would be expected {normal:.1f} above. A score's reliability, the share of its "
+        f"variance over images that another training has too, is {study.reliability:.2f} here, from which regression "
+        f"to the mean predicts a luck of {points(predicted)} points."
     )
 
 
