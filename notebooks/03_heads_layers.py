@@ -105,9 +105,9 @@ chapter.say(heads_layers_prose.matching(study))
 chapter.table(
     study.shapes,
     "shapes",
-    caption="Every condition's mapper. Width is that of the vectors that the layers mix, hidden units are those of each "
-    "layer's feed-forward part, and parameters are counted on the mapper itself, without the language model. Seconds "
-    "are the median over seeds of training and decoding, with other cells beside them on the same machine.",
+    caption="Every condition's mapper: heads, layers, width of the vectors that the layers mix, coordinates of one head, "
+    "hidden units of each layer's feed-forward part, and the parameters of the mapper alone. Seconds are those of a cell, "
+    "training and decoding, median over seeds, with other cells beside it on the same machine.",
     groups=study.groups,
 )
 

@@ -249,7 +249,7 @@ def test_what_size_changes_is_told_at_both_ends() -> None:
 def test_tables_name_every_condition_with_its_shape(even: HeadsLayers) -> None:
     shapes = even.shapes.set_index("Condition")
     assert len(shapes) == len(even.groups) == 15
-    assert shapes["Width of a head"]["16 heads"] == 4
+    assert shapes.Head["16 heads"] == 4
     assert shapes.Width["24 layers, parameters matched"] == 40
     assert list(dict.fromkeys(even.groups)) == [
         "Control",

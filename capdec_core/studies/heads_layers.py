@@ -14,7 +14,15 @@ from capdec_core.matching import matched_parameters
 from capdec_core.noise import Gaussian, Perturbation, Shuffled
 from capdec_core.profiles import MapperSettings, Profile
 from capdec_core.studies.conditions import Condition
-from capdec_core.studies.heads_layers_view import BASELINE, CONTROL, HEADS, LAYERS, MATCHED, HeadsLayers
+from capdec_core.studies.heads_layers_view import (
+    BASELINE,
+    CONTROL,
+    HEADS,
+    LAYERS,
+    MATCHED,
+    HeadsLayers,
+    counted,
+)
 from capdec_core.studies.results import Results
 
 
@@ -39,14 +47,14 @@ def grid(profile: Profile, seeds: int, dim: int) -> list[Condition]:
     other_heads = [n for n in values.heads if n != base.heads]
     other_layers = [n for n in values.layers if n != base.layers]
     noise = Gaussian(values.variance)
-    told = f"{base.heads} heads, {base.layers} layers"
+    told = f"{counted(base.heads, 'head')}, {counted(base.layers, 'layer')}"
     shapes: list[tuple[str, str, int | None, MapperSettings, Perturbation]] = [
         (CONTROL, f"{told}, shuffled embeddings", None, base, Shuffled()),
         (BASELINE, f"{told} (baseline)", None, base, noise),
-        *((HEADS, f"{n} heads", n, replace(base, heads=n), noise) for n in other_heads),
-        *((LAYERS, f"{n} layers", n, replace(base, layers=n), noise) for n in other_layers),
+        *((HEADS, counted(n, "head"), n, replace(base, heads=n), noise) for n in other_heads),
+        *((LAYERS, counted(n, "layer"), n, replace(base, layers=n), noise) for n in other_layers),
         *(
-            (MATCHED, f"{n} layers, parameters matched", n, _matched(base, n, dim, profile), noise)
+            (MATCHED, f"{counted(n, 'layer')}, parameters matched", n, _matched(base, n, dim, profile), noise)
             for n in other_layers
         ),
     ]

@@ -13,8 +13,17 @@ from capdec_core.matching import parameter_count
 from capdec_core.studies.claims import EquivalenceTest
 from capdec_core.studies.heads_layers_claims import CLIPCAP_MLP, CLIPCAP_TRANSFORMER, MARGIN, reads
 from capdec_core.studies.heads_layers_trends import TrendTest
-from capdec_core.studies.heads_layers_view import CONTROL, HEADS, LAYERS, MATCHED, HeadsLayers
-from capdec_core.studies.phrases import comparison, holding_zero, in_points, listed, score, tested, verdicts
+from capdec_core.studies.heads_layers_view import CONTROL, HEADS, LAYERS, MATCHED, HeadsLayers, counted
+from capdec_core.studies.phrases import (
+    comparison,
+    holding_zero,
+    in_points,
+    listed,
+    score,
+    tested,
+    verdicts,
+    within_sentence,
+)
 from capdec_core.tables import p_phrase, with_interval
 
 CAPDEC = MapperConfig("transformer", 640, 768, prefix_length=40, clip_length=40)
@@ -23,6 +32,8 @@ CAPDEC = MapperConfig("transformer", 640, 768, prefix_length=40, clip_length=40)
 
 def in_short(study: HeadsLayers) -> str:
     """Return the chapter's answer: the widest difference of heads, the two slopes, and the verdicts."""
+    if not reads(study.reading):
+        return listed([f"**Nothing to compare.** {reading(study)}", *verdicts(study.claims)])
     widest = max(study.heads_equivalences, key=lambda test: abs(test.estimate.value))
     as_run, at_size = study.trends
     lines = [
@@ -100,8 +111,9 @@ def sizes(study: HeadsLayers) -> str:
         for n in (mappers[0], mappers[-1])
     ]
     return (
-        f"From {mappers[0].layers} layers to {mappers[-1].layers} the mapper grows from {smallest:,} parameters to "
-        f"{largest:,}, {largest / smallest:.1f} times as many. At the scale of the paper (width {CAPDEC.width}, "
+        f"From {counted(mappers[0].layers, 'layer')} to {mappers[-1].layers} the mapper grows from {smallest:,} "
+        f"parameters to {largest:,}, {largest / smallest:.1f} times as many. At the scale of the paper (width "
+        f"{CAPDEC.width}, "
         f"d = {CAPDEC.embedding_dim}, {CAPDEC.clip_length} + {CAPDEC.prefix_length} positions) the same layers make "
         f"{paper[0] / 1e6:.1f} and {paper[1] / 1e6:.1f} million."
     )
@@ -114,7 +126,8 @@ def matching(study: HeadsLayers) -> str:
     off = max(abs(parameter_count(mapper) / target - 1) for mapper in mappers)
     ratios = sorted(mapper.mlp_ratio for mapper in mappers)
     return (
-        f"The vectors of the matched mappers are {mappers[0].block_width} wide with {mappers[0].layers} layers and "
+        f"The vectors of the matched mappers are {mappers[0].block_width} wide with "
+        f"{counted(mappers[0].layers, 'layer')} and "
         f"{mappers[-1].block_width} wide with {mappers[-1].layers}, their hidden layers {ratios[0]:.2f} to "
         f"{ratios[-1]:.2f} times as wide, and their parameters agree with the baseline's {target:,} within "
         f"{100 * off:.2f}%."
@@ -131,7 +144,7 @@ def size_effect(study: HeadsLayers) -> str:
     """Return what the parameters alone change at both ends of the grid (exploratory)."""
     ends = [(c, study.named(MATCHED, c.parameter)) for c in study.family(LAYERS)]
     first, last = (
-        f"at {as_run.parameter:g} layers {in_points(change)}{holding_zero(change)}"
+        f"at {within_sentence(as_run)} {in_points(change)}{holding_zero(change)}"
         for as_run, change in ((a, study.difference(a, b)) for a, b in (ends[0], ends[-1]))
     )
     return (
@@ -157,7 +170,7 @@ def cost(study: HeadsLayers) -> str:
     ends = [study.arm(LAYERS)[0], study.arm(LAYERS)[-1]]
     few, many = (study.seconds(condition) for condition in ends)
     return (
-        f"A cell takes {few:.1f} seconds with {study.value(ends[0], LAYERS)} layers and {many:.1f} with "
+        f"A cell takes {few:.1f} seconds with {counted(study.value(ends[0], LAYERS), 'layer')} and {many:.1f} with "
         f"{study.value(ends[1], LAYERS)} (medians over seeds, training and decoding)."
     )
 

@@ -111,7 +111,7 @@ class HeadsLayers(StudyView):
 
     @property
     def shapes(self) -> pd.DataFrame:
-        """One row a condition for reading: the mapper's shape and size."""
+        """One row a condition for reading: the mapper's shape and size, and a cell's median seconds."""
         return pd.DataFrame([self._shape(condition) for condition in self.results.cells])
 
     def _shape(self, condition: Condition) -> dict[str, object]:
@@ -121,11 +121,10 @@ class HeadsLayers(StudyView):
             "Heads": mapper.heads,
             "Layers": mapper.layers,
             "Width": width,
-            "Width of a head": width // mapper.heads,
-            "Hidden units": int(width * mapper.mlp_ratio),
+            "Head": width // mapper.heads,
+            "Hidden": int(width * mapper.mlp_ratio),
             "Parameters": f"{parameter_count(mapper):,}",
-            "Seeds": condition.seeds,
-            "Seconds a cell": f"{self.seconds(condition):.1f}",
+            "Seconds": f"{self.seconds(condition):.1f}",
         }
 
     @cached_property
@@ -170,3 +169,8 @@ class HeadsLayers(StudyView):
         heads, layers, matched = (self.arm(name) for name in (HEADS, LAYERS, MATCHED))
         extremes = [heads[0], heads[-1], layers[0], layers[-1], matched[-1]]
         return list(dict.fromkeys([self.baseline, *extremes]))
+
+
+def counted(number: int, thing: str) -> str:
+    """Return "1 layer", "4 layers"."""
+    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"

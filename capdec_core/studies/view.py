@@ -19,6 +19,8 @@ from capdec_core.studies.results import Results
 from capdec_core.tables import DASH, Markup, p_text, with_interval
 
 EXAMPLES = 12
+MANY = 6
+"""More cells than these behind one estimate are shown in several columns."""
 
 
 @dataclass(frozen=True)
@@ -109,4 +111,5 @@ def evidence_table(found: Sequence[Evidence]) -> pd.DataFrame:
 
 
 def _links(ids: Sequence[str]) -> str:
-    return " ".join(f'<a href="#cell-{cell}"><code>{cell[:6]}</code></a>' for cell in ids)
+    links = " ".join(f'<a href="#cell-{cell}"><code>{cell[:6]}</code></a>' for cell in ids)
+    return f'<div style="min-width:13em">{links}</div>' if len(ids) > MANY else links
