@@ -183,9 +183,9 @@ chapter.table(
 chapter.say(decoding_prose.second_look(study))
 
 # %% [markdown]
-# Where re-ranking gains, part of it is owed to the encoder alone: a captioner is trained to say what is *said* of images,
-# the encoder to tell which caption belongs to which image, and the second look brings that knowledge in. An image's own
-# embedding is all that the captioner got, so nothing keeps a better captioner from using it at once.
+# What re-ranking gains is not decoding's merit alone. A captioner is trained to say what is *said* of images, the encoder
+# to tell which caption belongs to which image, and the second look brings that knowledge in. The captioner got the same
+# embedding, so nothing but its training keeps it from using what the judge sees.
 #
 # ## The same images, every way
 #

@@ -17,7 +17,7 @@ from capdec_core.studies.phrases import capital, in_points, listed, tested
 from capdec_core.tables import p_phrase, with_interval
 from capdec_core.worker import TIMED_RUNS
 
-SIGNS = {1: "better", -1: "worse", 0: "not separated"}
+SIGNS = {1: "better", -1: "worse", 0: "not separated from it"}
 
 
 def in_short(study: DecodingStudy) -> str:
@@ -121,7 +121,7 @@ def diversity(study: DecodingStudy) -> str:
 
 
 def speed(study: DecodingStudy) -> str:
-    """Return how speed was measured, the fastest and the slowest way, and the price of the default beam."""
+    """Return the fastest and the slowest way, and the price of the default beam beside greedy search."""
     lines = []
     for captioner, rows in study.table.groupby("captioner", sort=False):
         fast, slow = rows.loc[rows.speed.idxmax()], rows.loc[rows.speed.idxmin()]
@@ -155,12 +155,12 @@ def second_look(study: DecodingStudy) -> str:
     for captioner in study.ways:
         ranked = [c for c in _against_default(study) if isinstance(c.a.decoding, Reranked)]
         found = [c for c in ranked if c.a.family == captioner]
-        told = "; ".join(f"{name(way(c.a))} {_judged(c)}, {_pool_gain(study, c)}" for c in found)
+        told = "; ".join(f"{name(way(c.a))} {_judged(c)}, {_price(study, c)}" for c in found)
         lines.append(f"**{captioner}**, minus {_default(study)}: {told}.")
     return listed(lines)
 
 
-def _pool_gain(study: DecodingStudy, contrast: Contrast) -> str:
+def _price(study: DecodingStudy, contrast: Contrast) -> str:
     """Return how many times as long the way takes as the default beam, and its CHAIRi beside the default's."""
     rows = study.table[study.table.captioner == contrast.a.family]
     own, default = _row(rows, title(way(contrast.a))), _row(rows, study.compared_with)
