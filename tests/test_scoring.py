@@ -46,7 +46,7 @@ def test_every_system_is_scored_on_its_split(profile, systems, together):
         assert scores.ids == corpus_of(profile).split(system.split).ids
         assert f"scenes/{system.split}" in scores.signature
         assert f"decoding:way {system.cell}" in scores.signature
-        assert "CHAIRi" in scores.corpus
+        assert ("CHAIRi" in scores.corpus) == (system.split == "test")
 
 
 def test_as_each_alone(profile, systems, together):
@@ -59,9 +59,18 @@ def test_as_each_alone(profile, systems, together):
         assert together[system].corpus["MiniLM"] == pytest.approx(alone.corpus["MiniLM"], abs=1e-5)
 
 
-def test_only_test_captions_are_judged_by_sentence_similarity(together):
-    judged = {system.split for system, scores in together.items() if "MiniLM" in scores.corpus}
-    assert judged == {"test"}
+def test_captions_for_selection_are_scored_by_cider_alone_and_by_the_same_cider(profile, systems, together):
+    split = corpus_of(profile).split("val")
+    references = dict(zip(split.ids, split.captions, strict=True))
+    for system in (s for s in systems if s.split == "val"):
+        (alone,) = score(references, {"": systems[system]}, split="", decoding="", semantic=False).values()
+        assert set(together[system].corpus) == {"CIDEr"}
+        assert together[system].per_image == {"CIDEr": alone.per_image["CIDEr"]}
+        assert together[system].corpus["CIDEr"] == alone.corpus["CIDEr"]
+
+
+def test_test_captions_are_judged_by_sentence_similarity(together):
+    assert {system.split for system, scores in together.items() if "MiniLM" in scores.corpus} == {"test"}
 
 
 def test_the_cosines_of_captions_and_references_are_kept(profile, together):

@@ -5,12 +5,12 @@ function of sums over images, and those sums are what a bootstrap resamples.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
-from pycocoevalcap.bleu.bleu_scorer import BleuScorer
+from pycocoevalcap.bleu.bleu_scorer import BleuScorer, precook
 
 STATISTICS = (
     *(f"correct {n}-grams" for n in range(1, 5)),
@@ -57,6 +57,44 @@ def _statistics_row(cooked: dict) -> list[int]:
     length = cooked["testlen"]
     closest = min((abs(reference - length), reference) for reference in cooked["reflen"])[1]
     return [*cooked["correct"], *cooked["guess"], length, closest]
+
+
+def leave_one_out_bleu(captions: Sequence[str]) -> list[float]:
+    """Return each tokenised caption's sentence BLEU-4 against all the others: `BleuScorer`'s, each counted once.
+
+    ValueError for fewer than two captions.
+    """
+    if len(captions) < 2:
+        raise ValueError("BLEU against the others needs at least two captions")
+    cooked = [precook(caption, n=4) for caption in captions]
+    lengths = [length for length, _ in cooked]
+    most = _two_highest([counts for _, counts in cooked])
+    scores = []
+    for index, (length, counts) in enumerate(cooked):
+        correct = [0, 0, 0, 0]
+        for ngram, count in counts.items():
+            holder, highest, second = most[ngram]
+            correct[len(ngram) - 1] += min(count, second if holder == index else highest)
+        guessed = [max(0, length - n) for n in range(4)]
+        others = lengths[:index] + lengths[index + 1 :]
+        closest = min((abs(other - length), other) for other in others)[1]
+        scores.append(_corpus_bleu([*correct, *guessed, length, closest])[3])
+    return scores
+
+
+def _two_highest(
+    counts: Sequence[Mapping[tuple[str, ...], int]],
+) -> dict[tuple[str, ...], tuple[int, int, int]]:
+    """Return for each n-gram who has it most often, how often, and how often it is had at most by another."""
+    most: dict[tuple[str, ...], tuple[int, int, int]] = {}
+    for index, found in enumerate(counts):
+        for ngram, count in found.items():
+            holder, highest, second = most.get(ngram, (-1, 0, 0))
+            if count > highest:
+                most[ngram] = (index, count, highest)
+            else:
+                most[ngram] = (holder, highest, max(second, count))
+    return most
 
 
 def bleu_from_statistics(statistics: np.ndarray, counts: ArrayLike | None = None) -> np.ndarray:

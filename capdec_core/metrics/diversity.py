@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from itertools import chain, pairwise
 
 import numpy as np
-from pycocoevalcap.bleu.bleu_scorer import BleuScorer
+
+from capdec_core.metrics.bleu import leave_one_out_bleu
 
 
 def diversity(captions: Sequence[str]) -> dict[str, float]:
@@ -45,15 +46,7 @@ def self_bleu(candidates: Sequence[Sequence[str]]) -> float:
     """
     if any(len(captions) < 2 for captions in candidates):
         raise ValueError("self-BLEU needs at least two captions an image")
-    return float(np.mean([_image_self_bleu(list(captions)) for captions in candidates]))
-
-
-def _image_self_bleu(captions: list[str]) -> float:
-    scorer = BleuScorer(n=4)
-    for index, caption in enumerate(captions):
-        scorer += (caption, captions[:index] + captions[index + 1 :])
-    _, sentence = scorer.compute_score(option="closest", verbose=0)
-    return float(np.mean(sentence[3]))
+    return float(np.mean([np.mean(leave_one_out_bleu(captions)) for captions in candidates]))
 
 
 def _share(part: int, whole: int) -> float:

@@ -94,6 +94,34 @@ def score(
     return results
 
 
+def score_for_selection(
+    references: References, systems: Mapping[str, Candidates], *, split: str, decoding: Mapping[str, str]
+) -> dict[str, Scores]:
+    """Score every system's captions by CIDEr alone, by which settings are chosen on validation images.
+
+    Arguments and errors are those of `score`.
+    """
+    check_references(references)
+    ids = list(references)
+    answers = {name: _aligned(ids, name, captions) for name, captions in systems.items()}
+    blocks = [[caption for captions in references.values() for caption in captions]]
+    blocks += [[row[0] for row in rows] for rows in answers.values()]
+    expected, *told = tokenize(blocks)
+    cider = ReferenceCider(_spread(expected, [len(captions) for captions in references.values()]))
+    return {
+        name: _selection_scores(ids, cider.score(captions), references, split, decoding[name])
+        for name, captions in zip(answers, told, strict=True)
+    }
+
+
+def _selection_scores(
+    ids: list[str], of_cider: list[float], references: References, split: str, decoding: str
+) -> Scores:
+    words = signature(references, split=split, decoding=decoding, semantic=False)
+    corpus, per_image = {"CIDEr": float(np.mean(of_cider))}, {"CIDEr": of_cider}
+    return Scores(corpus, per_image, list(ids), words, np.empty((0, 10), dtype=np.int64))
+
+
 def _aligned(ids: list[str], name: str, captions: Candidates) -> list[list[str]]:
     lists = as_lists(captions, what=f"system {name!r}")
     check_ids(ids, lists, what=f"system {name!r}")
