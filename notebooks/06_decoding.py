@@ -142,11 +142,25 @@ chapter.figure(
 # %% tags=["remove-input"]
 chapter.say(decoding_prose.diversity(study))
 
+# %% tags=["hide-input"]
+chapter.table(
+    decoding_tables.diversity(study),
+    "diversity",
+    caption="Diversity: means over training seeds, in brackets the least and the most. Distinct-1 and distinct-2 are "
+    "distinct words and distinct pairs of neighbouring words in percent of all that are written; these, the vocabulary, "
+    "the percentage of images whose caption another image has too, and the length in words are of one caption an image. "
+    "Self-BLEU compares an image's five captions with each other, in points: of sampling those drawn, of the default beam "
+    "all it ends with. An arrow marks what should be low.",
+    groups=study.groups,
+)
+
 # %% [markdown]
 # These differences are exploratory: no test was made of them. What a caption gains in distinct words is no gain where the
 # words are wrong, which CHAIRi in [Table 6.2](#tab-scores) counts.
 #
 # ## Quality and speed
+#
+# [Figure 6.3](#fig-speed) and [Table 6.4](#tab-speed) have the price in time.
 
 # %% tags=["hide-input"]
 chapter.figure(
@@ -164,14 +178,9 @@ chapter.say(decoding_prose.speed(study))
 
 # %% tags=["hide-input"]
 chapter.table(
-    decoding_tables.diversity(study),
-    "diversity",
-    caption="Speed and diversity: means over training seeds, in brackets the least and the most. Distinct-1 and distinct-2 "
-    "are distinct words and distinct pairs of neighbouring words as shares of all that are written; these, the vocabulary, "
-    "the share of images whose caption another image has too, and the length in words are of one caption an image. "
-    "Self-BLEU compares an image's five captions with each other, in points: of sampling those drawn, of the default beam "
-    "all it ends with. An arrow marks what should be low.",
-    groups=study.groups,
+    decoding_tables.speed(study),
+    "speed",
+    caption="Captions a second: means over training seeds, in brackets the slowest and the fastest.",
 )
 
 # %% [markdown]
@@ -207,7 +216,7 @@ chapter.panel(
 # the default beam, and sampling and contrastive search against greedy search, on each captioner. They were settled while
 # the default scale was tried out, so a run with other seeds or at another scale tests them more strictly. The interval draws
 # images and training seeds of the differences; the p-value is that of paired approximate randomisation over images,
-# corrected by Holm's method over all rows of [Table 6.4](#tab-contrasts).
+# corrected by Holm's method over all rows of [Table 6.5](#tab-contrasts).
 
 # %% tags=["hide-input"]
 chapter.table(
@@ -223,7 +232,7 @@ chapter.say(phrases.detectable(study.contrasts))
 # %% [markdown]
 # ## What this says of Study B's question
 #
-# Study B asks and does not answer, so there is no claim of its own to test. The statements of [Table 6.5](#tab-claims) are
+# Study B asks and does not answer, so there is no claim of its own to test. The statements of [Table 6.6](#tab-claims) are
 # the answers that common practice would give. Each is *supported* if it holds on all three captioners, *not supported*
 # where a comparison says the contrary on any of them, else *undecided*.
 
@@ -233,7 +242,7 @@ chapter.claims(
     "claims",
     caption="Answers to Study B's open question, the verdicts, and the contrasts that decide them, in points of CIDEr "
     "with 95% intervals; the one that the verdict hangs on stands first. The codes name the cells behind each side; they "
-    "lead to Table 6.7.",
+    "lead to Table 6.8.",
 )
 
 # %% [markdown]

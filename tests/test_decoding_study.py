@@ -258,7 +258,9 @@ def test_tables_have_a_row_a_line(study):
     assert grid.Settings["Contrastive search"] == "α 0.6, k 4"
     assert grid.Settings["Greedy search"] == "–"
     assert len(decoding_tables.scores(study)) == len(decoding_tables.diversity(study)) == len(study.table)
-    assert decoding_tables.diversity(study)["Captions/s"][0] == "1100 [1000, 1200]"
+    speed = decoding_tables.speed(study).set_index("Way of decoding")
+    assert speed["CapDec"]["Greedy search"] == "1100 [1000, 1200]"
+    assert list(speed) == list(study.ways)
     assert len(decoding_tables.contrasts(study)) == len(study.contrasts)
     assert len(record.cells(study)) == 3 * 3 * (1 + len(decoding.ways(study.profile)))
 

@@ -53,20 +53,29 @@ def scores(study: DecodingStudy) -> pd.DataFrame:
 
 
 def diversity(study: DecodingStudy) -> pd.DataFrame:
-    """Return each captioner's and way's diversity and speed, with ranges over training seeds."""
+    """Return each captioner's and way's diversity: shares in percent, self-BLEU in points."""
     table = study.table
     return pd.DataFrame(
         {
             "Way of decoding": table.label,
-            "Captions/s": [_range(row, "speed", ".0f") for row in table.to_dict("records")],
-            "Distinct-1 (%)": [points(value) for value in table["distinct-1"]],
-            "Distinct-2 (%)": [_range(row, "distinct-2", ".1f", POINTS) for row in table.to_dict("records")],
+            "Distinct-1": [points(value) for value in table["distinct-1"]],
+            "Distinct-2": [_range(row, "distinct-2", ".1f", POINTS) for row in table.to_dict("records")],
             "Vocabulary": [f"{value:.0f}" for value in table["vocabulary"]],
             "Identical ↓": [points(value) for value in table["identical"]],
             "Self-BLEU ↓": [DASH if pd.isna(value) else points(value) for value in table["self-BLEU"]],
             "Words": [f"{value:.1f}" for value in table["length"]],
         }
     )
+
+
+def speed(study: DecodingStudy) -> pd.DataFrame:
+    """Return captions a second, one row a way and one column a captioner."""
+    columns = {
+        captioner: [_range(row, "speed", ".0f") for row in rows.to_dict("records")]
+        for captioner, rows in study.table.groupby("captioner", sort=False)
+    }
+    ways = next(iter(study.ways.values()))
+    return pd.DataFrame({"Way of decoding": [title(way(condition)) for condition in ways]} | columns)
 
 
 def contrasts(study: DecodingStudy) -> pd.DataFrame:
