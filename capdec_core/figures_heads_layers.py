@@ -17,6 +17,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter, NullLo
 
 from capdec_core.chart_style import INK, MUTED, PAPER, POINTS, Mark, style
 from capdec_core.figures import spread
+from capdec_core.statistics import Estimate
 from capdec_core.studies.claims import EquivalenceTest
 
 AS_RUN, AT_SIZE = "layers as they come", "layers of the baseline's parameters"
@@ -66,17 +67,20 @@ def heads_alt(table: pd.DataFrame, tests: Sequence[EquivalenceTest], margin: flo
     )
 
 
-def layers_figure(arms: dict[str, pd.DataFrame]) -> Figure:
+def layers_figure(arms: dict[str, pd.DataFrame], control: Estimate) -> Figure:
     """Draw CIDEr against the number of layers and against the mapper's parameters, both arms in both.
 
     Args:
         arms: the tables of the arms by their names in `MARKS`. The baseline is in both.
+        control: CIDEr of the control, drawn as a band.
     """
     with style():
         figure, (by_layers, by_size) = _panels("By layers", "By parameters", share=True)
         for name, table in arms.items():
             _points(by_layers, _dodged(table.value, name), table, MARKS[name], name)
         _by_size(by_size, arms)
+        for axes in (by_layers, by_size):
+            _floor(axes, control)
         _doublings(by_layers, arms[AS_RUN].value)
         by_layers.set(xlabel="Layers", ylabel="CIDEr (points)")
         by_size.set(xlabel="Parameters of the mapper (thousands)")
@@ -84,7 +88,7 @@ def layers_figure(arms: dict[str, pd.DataFrame]) -> Figure:
     return figure
 
 
-def layers_alt(arms: dict[str, pd.DataFrame]) -> str:
+def layers_alt(arms: dict[str, pd.DataFrame], control: Estimate) -> str:
     """Describe `layers_figure`."""
     parts = [
         f"{name.capitalize()}: "
@@ -94,7 +98,8 @@ def layers_alt(arms: dict[str, pd.DataFrame]) -> str:
         )
         for name, table in arms.items()
     ]
-    return f"CIDEr in points with 95% intervals. {'. '.join(parts)}."
+    floor = f"The control, a band: {POINTS * control.value:.1f}"
+    return f"CIDEr in points with 95% intervals. {'. '.join(parts)}. {floor}."
 
 
 def training_figure(curves: pd.DataFrame, arms: dict[str, pd.DataFrame]) -> Figure:
@@ -170,6 +175,18 @@ def _by_size(axes: Axes, arms: dict[str, pd.DataFrame]) -> None:
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.0f}"))
 
 
+def _floor(axes: Axes, control: Estimate) -> None:
+    """Draw what the control scores, who has learnt nothing of the embeddings."""
+    axes.axhspan(POINTS * control.low, POINTS * control.high, color=MUTED, alpha=0.14, linewidth=0)
+    axes.axhline(POINTS * control.value, color=MUTED, linewidth=1)
+    axes.annotate(
+        "shuffled embeddings", (0.02, POINTS * control.low), xycoords=axes.get_yaxis_transform(),
+        xytext=(0, -3), textcoords="offset points", va="top", fontsize=8, color=MUTED,
+    )  # fmt: skip
+    bottom, top = axes.get_ylim()
+    axes.set_ylim(min(bottom, POINTS * control.low - 0.1 * (top - bottom)), top + 0.05 * (top - bottom))
+
+
 def _differences(tests: Sequence[EquivalenceTest]) -> pd.DataFrame:
     rows = [(t.estimate.value, t.estimate.low, t.estimate.high) for t in tests]
     return pd.DataFrame(rows, columns=["CIDEr", "CIDEr_low", "CIDEr_high"])
@@ -225,8 +242,8 @@ def _band(axes: Axes, middle: float, margin: float) -> None:
     room = 0.3 * (high - low)
     axes.set_ylim(min(bottom, low - room), max(top, high + room))
     axes.annotate(
-        f"±{POINTS * margin:g} points", (0.99, high), xycoords=axes.get_yaxis_transform(), xytext=(0, 3),
-        textcoords="offset points", ha="right", fontsize=8, color=MUTED,
+        f"±{POINTS * margin:g} points", (0.5, low), xycoords=axes.get_yaxis_transform(), xytext=(0, 3),
+        textcoords="offset points", ha="center", fontsize=8, color=MUTED,
     )  # fmt: skip
 
 

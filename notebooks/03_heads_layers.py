@@ -20,7 +20,7 @@ seeds = 3
 # %% tags=["hide-input"]
 from capdec_core import figures_heads_layers as figures
 from capdec_core import gallery, studies, tables
-from capdec_core.studies import heads_layers_prose, phrases, record
+from capdec_core.studies import heads_layers_prose, record
 from capdec_core.studies.heads_layers_claims import MARGIN
 
 study = studies.run("heads_layers", profile, device=device, seeds=seeds)
@@ -132,7 +132,7 @@ chapter.figure(
 
 # %% tags=["remove-input"]
 chapter.say(heads_layers_prose.heads(study))
-chapter.say(phrases.detectable(study.heads_contrasts))
+chapter.say(heads_layers_prose.power(study))
 
 # %% [markdown]
 # ## Layers
@@ -148,14 +148,15 @@ chapter.say(phrases.detectable(study.heads_contrasts))
 
 # %% tags=["hide-input"]
 arms = {figures.AS_RUN: study.arm_table("layers"), figures.AT_SIZE: study.arm_table("layers, matched")}
+control = study.results.interval(study.named("mapper control"), "CIDEr")
 chapter.figure(
-    figures.layers_figure(arms),
+    figures.layers_figure(arms, control),
     "layers",
     caption="CIDEr of captions of test images by the mapper's number of layers (left, spaced by doublings; the arms "
     "a little apart for legibility) and by its parameters (right; numbers are layers). At matched parameters all mappers "
-    "have the same size, within 1%, and are drawn side by side, the shallowest on the left. Bars are 95% intervals "
-    "over images and seeds.",
-    alt=figures.layers_alt(arms),
+    "have the same size, within 1%, and are drawn side by side, the shallowest on the left. Bars, and the band of the "
+    "control, are 95% intervals over images and seeds.",
+    alt=figures.layers_alt(arms, control),
 )
 
 # %% tags=["remove-input"]
@@ -179,8 +180,13 @@ chapter.figure(
 )
 
 # %% tags=["remove-input"]
+chapter.say(heads_layers_prose.lag(study))
 chapter.say(heads_layers_prose.losses(study))
 chapter.say(heads_layers_prose.cost(study))
+
+# %% [markdown]
+# What this chapter says of layers, it says of mappers trained for as long as these were. Whether deeper ones would
+# catch up, or overtake, in a longer training is not in these numbers.
 
 # %% [markdown]
 # ## All scores

@@ -240,6 +240,44 @@ def test_the_answer_in_short_names_the_widest_difference_and_both_slopes() -> No
     assert "is worse than the baseline" in heads_layers_prose.heads(study)
 
 
+def test_how_many_seeds_equivalence_takes_follows_from_both_variances(even: HeadsLayers) -> None:
+    needed = MARGIN / (stats.norm.ppf(0.95) + stats.norm.ppf(0.9))
+    images, one_seed = even.variances
+    squares = [test.estimate.standard_error**2 for test in even.heads_equivalences]
+    assert images + one_seed / 3 == pytest.approx(np.mean(squares), rel=0.15)
+    for error in (0.2, 3.0, 6.0):
+        study = make_study(error=error)
+        images, one_seed = study.variances
+        text = heads_layers_prose.power(study)
+        if images >= needed**2:
+            assert "no number of seeds would do" in text
+        else:
+            seeds = int(text.split(" it takes ")[1].split(" ")[0])
+            assert images + one_seed / seeds <= needed**2
+            assert seeds == 1 or images + one_seed / (seeds - 1) > needed**2
+
+
+def test_captioners_that_differ_by_their_seeds_luck_are_told_so() -> None:
+    study = make_study(lambda c: 0.8 + (0.03 if c.mapper.heads == 2 else 0.0), error=1.5)
+    contrast = study.heads_contrasts[0]
+    unsure = replace(contrast, estimate=replace(contrast.estimate, low=-0.01, high=0.07), p_value=0.01)
+    study.__dict__["_heads_tests"] = (study.heads_equivalences, [unsure, *study.heads_contrasts[1:]])
+    told = heads_layers_prose.heads(study).replace("\u00a0", " ")
+    assert "these captioners do differ (p = 0.010), those of other seeds might not" in told
+
+
+def test_the_slower_mappers_last_loss_is_found_on_the_faster_ones_curve() -> None:
+    """From 2 the losses fall in a line to .409 (4 layers) or .668 (24 layers), over 18 of 20 steps."""
+    told = (
+        "mappers of 24 layers learn more slowly: the loss that they have at the end, those of 4 layers had at"
+    )
+    text = heads_layers_prose.lag(make_study(loss=lambda c: 0.5 + 0.1 * doublings(c)))
+    assert f"{told} about step 15 of 700." in text
+    assert "mappers of 4 layers learn more slowly" in heads_layers_prose.lag(
+        make_study(loss=lambda c: 0.5 - 0.1 * doublings(c))
+    )
+
+
 def test_what_size_changes_is_told_at_both_ends() -> None:
     text = heads_layers_prose.size_effect(make_study(by_layers(0.05, 0.0)))
     assert "at 4 layers −5." in text
@@ -250,7 +288,7 @@ def test_tables_name_every_condition_with_its_shape(even: HeadsLayers) -> None:
     shapes = even.shapes.set_index("Condition")
     assert len(shapes) == len(even.groups) == 15
     assert shapes.Head["16 heads"] == 4
-    assert shapes.Width["24 layers, parameters matched"] == 40
+    assert shapes.Width["24 layers, matched size"] == 40
     assert list(dict.fromkeys(even.groups)) == [
         "Control",
         "Baseline",
@@ -269,7 +307,7 @@ def test_the_ends_of_the_arms_are_shown_once_each(even: HeadsLayers) -> None:
         "16 heads",
         "4 layers",
         "24 layers",
-        "24 layers, parameters matched",
+        "24 layers, matched size",
     ]
 
 
@@ -306,14 +344,20 @@ def test_the_chart_of_heads_draws_scores_and_tested_differences() -> None:
 def test_the_chart_of_layers_draws_both_arms_by_layers_and_by_size() -> None:
     study = make_study(by_layers(0.04, -0.02))
     arms = {figures.AS_RUN: study.arm_table(LAYERS), figures.AT_SIZE: study.arm_table(MATCHED)}
-    by_layers_axes, by_size = figures.layers_figure(arms).axes
+    control = study.results.interval(study.named(CONTROL), "CIDEr")
+    by_layers_axes, by_size = figures.layers_figure(arms, control).axes
     heights = {round(value[0], 6) for value in drawn(by_layers_axes).values()}
     expected = {round(100 * y, 6) for table in arms.values() for y in table.CIDEr}
     assert heights == expected == {round(value[0], 6) for value in drawn(by_size).values()}
     nearest = [min(STUDY_A["layers"], key=lambda n: abs(n - x)) for x in drawn(by_layers_axes)]
     assert sorted(nearest) == sorted([*STUDY_A["layers"]] * 2)
     assert [x for x in drawn(by_size) if x > 380] == pytest.approx([398.72, 598.4, 864.64])
-    assert "24 layers, 865 thousand parameters" in figures.layers_alt(arms)
+    for axes in (by_layers_axes, by_size):
+        band = axes.patches[0].get_extents().transformed(axes.transData.inverted())
+        assert (band.y0, band.y1) == pytest.approx((100 * control.low, 100 * control.high))
+    alt = figures.layers_alt(arms, control)
+    assert "24 layers, 865 thousand parameters" in alt
+    assert f"The control, a band: {100 * control.value:.1f}" in alt
 
 
 def test_the_chart_of_training_draws_curves_and_a_marker_a_seed(even: HeadsLayers) -> None:

@@ -54,7 +54,7 @@ def grid(profile: Profile, seeds: int, dim: int) -> list[Condition]:
         *((HEADS, counted(n, "head"), n, replace(base, heads=n), noise) for n in other_heads),
         *((LAYERS, counted(n, "layer"), n, replace(base, layers=n), noise) for n in other_layers),
         *(
-            (MATCHED, f"{counted(n, 'layer')}, parameters matched", n, _matched(base, n, dim, profile), noise)
+            (MATCHED, f"{counted(n, 'layer')}, matched size", n, _matched(base, n, dim, profile), noise)
             for n in other_layers
         ),
     ]

@@ -158,7 +158,7 @@ def _at_size(as_run: TrendTest, at_size: TrendTest) -> str:
     if at_size.negligible:
         return f"at matched parameters no trend is left that matters ({slope}), so it is owed to size"
     if at_size.sign == as_run.sign:
-        return f"at matched parameters it does so too ({slope}), so it is owed to depth"
+        return f"at matched parameters it does so too ({slope}), so it is not owed to size"
     if at_size.sign:
         return f"at matched parameters it {_direction(at_size)} ({slope}), so it is owed to size"
     return f"at matched parameters none is shown or ruled out ({slope}), so depth and size are not told apart"

@@ -4,13 +4,15 @@ Differences are in points of CIDEr; those of an equivalence test have 90% interv
 outside the tests of the two claims is judged by its interval alone, and called exploratory.
 """
 
+import math
+
 import numpy as np
 from scipy import stats
 
 from capdec_core.chart_style import POINTS
 from capdec_core.mapper import MapperConfig
 from capdec_core.matching import parameter_count
-from capdec_core.studies.claims import EquivalenceTest
+from capdec_core.studies.claims import ALPHA, EquivalenceTest
 from capdec_core.studies.heads_layers_claims import CLIPCAP_MLP, CLIPCAP_TRANSFORMER, MARGIN, reads
 from capdec_core.studies.heads_layers_trends import TrendTest
 from capdec_core.studies.heads_layers_view import CONTROL, HEADS, LAYERS, MATCHED, HeadsLayers, counted
@@ -102,6 +104,29 @@ def heads(study: HeadsLayers) -> str:
     return listed(lines)
 
 
+def power(study: HeadsLayers) -> str:
+    """Return what the uncertainty of the differences is owed to, and how many seeds would settle equivalence.
+
+    Normal theory: where nothing differs, two one-sided tests at 5% find it in four of five repetitions if the
+    standard error is the margin over (z_.95 + z_.90).
+    """
+    seeds = study.baseline.seeds
+    if seeds == 1:
+        return "With one training seed these intervals say nothing about other seeds."
+    images, one_seed = study.variances
+    total = images + one_seed / seeds
+    if total == 0:
+        return "All captioners score the same on every image."
+    needed = MARGIN / float(stats.norm.ppf(0.95) + stats.norm.ppf(0.9))
+    return (
+        f"Two captioners that do not differ are found equivalent within {POINTS * MARGIN:g} points in four of five "
+        f"repetitions if the standard error of their difference is at most {POINTS * needed:.1f} points. Here it is "
+        f"{POINTS * np.sqrt(total):.1f} on average over the numbers of heads, and {one_seed / seeds / total:.0%} of "
+        f"its square is owed to the {seeds} training seeds, the rest to the images. "
+        f"{_seeds_needed(images, one_seed, needed)}"
+    )
+
+
 def sizes(study: HeadsLayers) -> str:
     """Return the parameters by layers, here and at the paper's scale, both counted."""
     mappers = [study.mapper(condition) for condition in study.arm(LAYERS)]
@@ -165,6 +190,20 @@ def losses(study: HeadsLayers) -> str:
     )
 
 
+def lag(study: HeadsLayers) -> str:
+    """Return when the mappers that learn faster had the loss at which the slower ones end."""
+    curves = study.curves(LAYERS)
+    ends = {value: curves[curves.value == value] for value in (study.layers[0], study.layers[-1])}
+    slow = max(ends, key=lambda value: ends[value].loss.iloc[-1])
+    fast = min(ends, key=lambda value: ends[value].loss.iloc[-1])
+    step = ends[fast].step[ends[fast].loss <= ends[slow].loss.iloc[-1]].iloc[0]
+    steps = study.profile.heads_layers.training.steps
+    return (
+        f"Of the ends of the grid, mappers of {counted(slow, 'layer')} learn more slowly: the loss that they have at "
+        f"the end, those of {counted(fast, 'layer')} had at about step {step:.0f} of {steps}."
+    )
+
+
 def cost(study: HeadsLayers) -> str:
     """Return the seconds of a cell at the ends of the grid."""
     ends = [study.arm(LAYERS)[0], study.arm(LAYERS)[-1]]
@@ -185,7 +224,17 @@ def _held(test: EquivalenceTest) -> str:
 def _told(study: HeadsLayers, test: EquivalenceTest) -> str:
     contrast = next(contrast for contrast in study.heads_contrasts if contrast.a == test.a)
     assert contrast.p_value is not None
+    if not contrast.sign and contrast.p_value <= ALPHA:
+        return f"these captioners do differ ({p_phrase(contrast.p_value)}), those of other seeds might not"
     return f"tested for a difference, it {comparison(contrast)} the baseline ({p_phrase(contrast.p_value)})"
+
+
+def _seeds_needed(images: float, one_seed: float, needed: float) -> str:
+    """Return the seeds at which images and seeds together give the standard error `needed`, if any do."""
+    room = needed**2 - images
+    if room <= 0:
+        return "With these images no number of seeds would do."
+    return f"With these images it takes {max(1, math.ceil(one_seed / room))} seeds of every condition."
 
 
 def _arm(trend: TrendTest) -> str:
@@ -235,7 +284,7 @@ def _fit(study: HeadsLayers) -> str:
         what = "so mappers that fit the training captions better also read images better"
     else:
         what = "so mappers that fit the training captions better read images worse"
-    rank = f"{rho:.2f}".replace("-", "−")
+    rank = f"{rho:.3f}".replace("-", "−")
     return (
         f"Over the {len(conditions)} conditions, final loss and CIDEr have a rank correlation of {rank} "
         f"({p_phrase(float(p))}), {what}."

@@ -141,6 +141,18 @@ class HeadsLayers(StudyView):
         """Each other number of heads against the baseline: is there a difference?"""
         return self._heads_tests[1]
 
+    @property
+    def variances(self) -> tuple[float, float]:
+        """What images and what one seed add to the variance of a difference between numbers of heads, on average.
+
+        In squared CIDEr, over the tests of heads: the images' part is of the mean over all seeds, the seeds' part
+        is of one training on each side.
+        """
+        pairs = [[self.results.matrix(c, "CIDEr") for c in (t.a, t.b)] for t in self.heads_equivalences]
+        by_image = [(a.mean(axis=0) - b.mean(axis=0)).var() / a.shape[1] for a, b in pairs]
+        by_seed = [sum(scores.mean(axis=1).var(ddof=1) for scores in pair) for pair in pairs]
+        return float(np.mean(by_image)), float(np.mean(by_seed))
+
     @cached_property
     def trends(self) -> tuple[TrendTest, TrendTest]:
         """The trend over layers as they come, and at the baseline's parameters."""
