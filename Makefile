@@ -50,4 +50,4 @@ sync: $(READY)  ## Bring each notebook and its paired script together
 	@$(BIN)/jupytext --quiet --sync notebooks/[0-9]*.py
 
 clean:  ## Remove results and caches; the environment and committed artefacts stay
-	@rm -rf results/cells results/figures results/executed results/report results/smoke data/cache
+	@rm -rf results/cells results/figures results/executed results/ledger results/report results/smoke data/cache
