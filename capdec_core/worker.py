@@ -28,8 +28,8 @@ from capdec_core.training import peak_memory, train
 VERSIONED = ("capdec_core", "torch", "transformers", "tokenizers", "open_clip_torch", "numpy")
 
 
-TIMED_RUNS = 3
-"""A decoding that is measured runs this often, after a short one to warm up; its time is the median."""
+TIMED_RUNS, ENOUGH_SECONDS = 3, 0.5
+"""A decoding that is measured runs so often, or until it has taken so long, after a short run to warm up."""
 
 
 def run_cell(cell: StoredCell, material: Material, store: CellStore, device: str) -> None:
@@ -100,10 +100,10 @@ def _decode_anew(cell: Decoded, material: Material, store: CellStore, device: st
 def _timed(
     told: Callable[[Tensor], list[list[list[int]]]], embeddings: Tensor
 ) -> tuple[list[list[list[int]]], float]:
-    """Return the captions and the median seconds of several runs, each of which gives the same captions."""
+    """Return the captions and the median seconds of the runs, each of which gives the same captions."""
     told(embeddings[:16])
-    seconds = []
-    for _ in range(TIMED_RUNS):
+    seconds: list[float] = []
+    while len(seconds) < TIMED_RUNS and sum(seconds) < ENOUGH_SECONDS:
         started = time.perf_counter()
         captions = told(embeddings)  # as token lists on the host, so a device has finished
         seconds.append(time.perf_counter() - started)
