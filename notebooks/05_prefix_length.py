@@ -20,8 +20,8 @@ seeds = 3
 # %% tags=["hide-input"]
 from capdec_core import figures_prefix_length as figures
 from capdec_core import gallery, studies, tables
+from capdec_core.studies import prefix_length_fit, record
 from capdec_core.studies import prefix_length_prose as prose
-from capdec_core.studies import record
 
 study = studies.run("prefix_length", profile, device=device, seeds=seeds)
 chapter = gallery.Gallery(chapter=5, profile=profile)
@@ -169,7 +169,7 @@ chapter.figure(
 )
 
 # %% tags=["remove-input"]
-chapter.say(prose.losses(study))
+chapter.say(prefix_length_fit.losses(study))
 
 # %% [markdown]
 # ## All scores
@@ -214,6 +214,7 @@ chapter.table(
     caption="Every test of the chapter: estimates in points of the metric named, with 95% intervals (90% where there is a "
     "margin), and p-values corrected over all rows.",
 )
+chapter.say(prose.smallest_p(study))
 
 # %% [markdown]
 # ## The same images, six systems

@@ -11,6 +11,7 @@ from test_prefix_length import by_size, dead, falling, flat, peaked, rising
 
 from capdec_core import chart_style, gallery
 from capdec_core import figures_prefix_length as figures
+from capdec_core.studies import prefix_length_fit
 from capdec_core.studies import prefix_length_prose as prose
 from capdec_core.studies.prefix_length_evidence import MARGIN, decided
 from capdec_core.studies.prefix_length_grid import FAMILIES
@@ -25,9 +26,10 @@ SENTENCES = (
     prose.twenty,
     prose.size_or_length,
     prose.tuning,
-    prose.losses,
+    prefix_length_fit.losses,
     prose.front,
     prose.cost,
+    prose.smallest_p,
     prose.published_note,
 )
 
@@ -79,13 +81,22 @@ def test_size_is_told_from_length(studies):
 
 
 def test_losses_say_who_gains(studies):
-    text = prose.losses(studies["rising"])
+    text = prefix_length_fit.losses(studies["rising"])
     assert "Both fit them better for a longer prefix" in text
-    assert "goes from 1.50 nats a token at k = 1 to 1.07 at k = 40" in text
-    assert "enough vectors make up for tuning" in text  # 1.07 is below the tuned one's 1.20 at k = 1
-    assert "Neither fits them better" in prose.losses(studies["falling"])
-    assert "A better fit" not in text
-    assert "still" not in text
+    assert "is before the frozen language model 1.50 at k = 1, and 1.07 at k = 40" in text
+    assert "enough vectors make up for it" in text  # 1.07 is below the tuned one's 1.20 at k = 1
+    assert "does not even fit" not in text
+    assert "Neither fits them better" in prefix_length_fit.losses(studies["falling"])
+
+
+def test_a_prefix_too_long_for_its_training_is_told_from_one_learnt_by_heart(studies):
+    text = prefix_length_fit.losses(
+        studies["peaked"]
+    )  # linear and frozen stays level, so the mean is lowest at 10
+    assert re.search(r"1\.45 at k = 1, 1\.20 at k = 10, and 1\.35 at k = 40", text)
+    assert (
+        "Before either language model the longest prefix does not even fit the training captions best" in text
+    )
 
 
 def test_a_language_model_narrower_than_the_embedding_needs_several_vectors(studies):
@@ -99,6 +110,12 @@ def test_the_smallest_that_reaches_the_best_is_named(studies):
     smallest = reaching.loc[reaching.trainable.idxmin()]
     assert f"“{best.label}”" in prose.front(study)
     assert f"{smallest.trainable:,} (exploratory)" in prose.front(study)
+
+
+def test_the_floor_of_p_values_is_said_and_held(studies):
+    study = studies["rising"]
+    floor = min(test.p_value for test in study.findings.tests)
+    assert f"smaller than {floor:.3f}." in prose.smallest_p(study)
 
 
 def test_shared_cells_are_counted(studies):

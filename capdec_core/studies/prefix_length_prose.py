@@ -12,7 +12,7 @@ import pandas as pd
 from capdec_core.chart_style import POINTS
 from capdec_core.statistics import smallest_detectable_difference
 from capdec_core.studies.claims import Evidence
-from capdec_core.studies.phrases import comparison, in_points, listed, number, verdicts
+from capdec_core.studies.phrases import comparison, in_points, listed, verdicts
 from capdec_core.studies.prefix_length_evidence import BLEU, CIDER, LONGEST, MARGIN, MIDDLE, decided
 from capdec_core.studies.prefix_length_grid import (
     FAMILIES,
@@ -22,7 +22,6 @@ from capdec_core.studies.prefix_length_grid import (
     STUDY_B_FAMILY,
     TUNED,
     family_of,
-    title_of,
     tuning_of,
 )
 from capdec_core.studies.prefix_length_view import PrefixLength
@@ -143,26 +142,6 @@ def tuning(study: PrefixLength) -> str:
     )
 
 
-def losses(study: PrefixLength) -> str:
-    """Return what a longer prefix does to the fit of the training captions, frozen and tuned."""
-    first, last = study.lengths[0], study.lengths[-1]
-    ends = {tuned: [_mean_loss(study, tuned, k) for k in (first, last)] for tuned in TUNED}
-    frozen, tuned = ends[False], ends[True]
-    reach = (
-        f"still {number(frozen[1] - tuned[0])} nats above what tuning reaches with k = {first}: no length of the grid "
-        "makes up for a language model that cannot learn to read its prefix"
-        if frozen[1] > tuned[0]
-        else f"below what tuning reaches with k = {first}: enough vectors make up for tuning"
-    )
-    return (
-        "A frozen language model learns of the image through its prefix alone; a tuned one can also learn to read "
-        f"it. On the training captions the loss, averaged over the mappers, goes from {number(frozen[0])} nats a token "
-        f"at k = {first} to {number(frozen[1])} at k = {last} before the frozen language model, and from "
-        f"{number(tuned[0])} to {number(tuned[1])} before the tuned one. {_who_gains(frozen, tuned)} The longest "
-        f"prefix leaves the frozen one {reach}.{_overfitted(study)}"
-    )
-
-
 def front(study: PrefixLength) -> str:
     """Return who lies on the Pareto front, and the cheapest captioner that reaches the best one's score."""
     rows, best = study.front, study.table.loc[study.table.CIDEr.idxmax()]
@@ -173,6 +152,15 @@ def front(study: PrefixLength) -> str:
         f"The best captioner is {_quoted(best)}: {_score(best)} of CIDEr with {best.trainable:,} trainable parameters. "
         f"The smallest whose interval reaches that score is {_quoted(reaching)}: {_score(reaching)} with "
         f"{reaching.trainable:,} (exploratory). On the front stand, by mapper: {told}."
+    )
+
+
+def smallest_p(study: PrefixLength) -> str:
+    """Return the least corrected p-value that the resamples allow."""
+    tests, resamples = len(study.findings.tests), study.results.statistics.resamples
+    return (
+        f"With {resamples} resamples and {tests} tests no corrected p-value can be smaller than "
+        f"{tests / (resamples + 1):.3f}."
     )
 
 
@@ -226,17 +214,6 @@ def _over_all_lengths(study: PrefixLength) -> str:
     )
 
 
-def _who_gains(frozen: list[float], tuned: list[float]) -> str:
-    """Say who fits better with a longer prefix, and who gains more by it; losses at the shortest and the longest."""
-    drops = {"frozen": frozen[0] - frozen[1], "tuned": tuned[0] - tuned[1]}
-    gaining = [name for name, drop in drops.items() if drop > 0]
-    if not gaining:
-        return "Neither fits them better for a longer prefix."
-    if len(gaining) == 1:
-        return f"The {gaining[0]} one alone fits them better for a longer prefix."
-    return f"Both fit them better for a longer prefix, the {max(drops, key=drops.__getitem__)} one by more."
-
-
 def _published_step(study: PrefixLength, metric: str) -> str:
     longer, shorter = (study.published.prefix_length(k).scores[metric] for k in (LONGEST, MIDDLE))
     return _signed(longer - shorter, digits=2)
@@ -260,27 +237,6 @@ def _tuning_meaning(bleu: Evidence) -> str:
             "distance between prefix lengths."
         )
     return "Whether such a comparison is fair is therefore not decided here."
-
-
-def _mean_loss(study: PrefixLength, tuned: bool, k: int) -> float:
-    rows = study.table
-    return float(rows.loss[(rows.tuned == tuned) & (rows.k == k)].mean())
-
-
-def _overfitted(study: PrefixLength) -> str:
-    """Say where the longest prefix fits the training captions better than k = 10 and tells test images no better."""
-    found = [family for family in FAMILIES if _fits_without_gain(study.line(family).set_index("k"))]
-    if not found:
-        return ""
-    return (
-        f" From k = {MIDDLE} to k = {study.lengths[-1]} a better fit comes without better captions of test images "
-        f"(point estimates, exploratory) in: {'; '.join(title_of(family) for family in found)}."
-    )
-
-
-def _fits_without_gain(line: pd.DataFrame) -> bool:
-    middle, last = line.loc[MIDDLE], line.iloc[-1]
-    return bool(last.loss < middle.loss and last.CIDEr <= middle.CIDEr)
 
 
 def _times(study: PrefixLength, tuned: bool) -> str:
