@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 
 from capdec_core import cli
 from capdec_core.errors import CapdecError
+from capdec_core.studies import NOTEBOOKS
 
 COMMANDS = sorted(get_command(cli.app).commands)  # type: ignore[attr-defined]
 REFERENCES = {"1": ["a cat on a mat"], "2": ["a dog"]}
@@ -155,7 +156,7 @@ def test_the_console_command_and_its_imports() -> None:
         [script, "study", "x"], capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL
     )
     assert refused.returncode == 2
-    assert refused.stderr == "capdec: no study 'x'; NAME is one of: noise_types\n"
+    assert refused.stderr == f"capdec: no study 'x'; NAME is one of: {', '.join(NOTEBOOKS)}\n"
     program = (
         "import sys, capdec_core.cli;"
         "print([name for name in ('torch', 'numpy', 'transformers', 'pandas') if name in sys.modules])"

@@ -271,8 +271,10 @@ def test_the_slower_mappers_last_loss_is_found_on_the_faster_ones_curve() -> Non
     told = (
         "mappers of 24 layers learn more slowly: the loss that they have at the end, those of 4 layers had at"
     )
-    text = heads_layers_prose.lag(make_study(loss=lambda c: 0.5 + 0.1 * doublings(c)))
-    assert f"{told} about step 15 of 700." in text
+    study = make_study(loss=lambda c: 0.5 + 0.1 * doublings(c))
+    steps = study.profile.heads_layers.training.steps
+    text = heads_layers_prose.lag(study)
+    assert f"{told} about step 15 of {steps}." in text
     assert "mappers of 4 layers learn more slowly" in heads_layers_prose.lag(
         make_study(loss=lambda c: 0.5 - 0.1 * doublings(c))
     )
