@@ -125,8 +125,9 @@ chapter.say(prose.twenty(study))
 # %% [markdown]
 # ## Length or size
 #
-# If a longer prefix helps the MLP because it is longer, it must help the fixed-width MLP too; if it helps because the
-# mapper is larger, then the MLP should pull away from it as $k$ grows.
+# If a longer prefix helps the MLP because it is longer, it must help the fixed-width MLP too, and most plainly the transformer,
+# in which length costs next to nothing; if it helps because the mapper is larger, then the MLP should pull away from the
+# fixed-width one as $k$ grows.
 
 # %% tags=["remove-input"]
 chapter.say(prose.size_or_length(study))
