@@ -128,7 +128,7 @@ def size_or_length(study: PrefixLength) -> str:
             f"Language model {tuning_of(tuned)}: with every doubling of k CIDEr changes by {_tested(mlp)} in the MLP, "
             f"and by {_tested(fixed)} in the MLP of fixed width. At k = {LONGEST} the MLP, with "
             f"{_times(study, tuned)} the trainable parameters, {comparison(test)} the other: {_tested(test)}. In the "
-            f"transformer, which hardly grows with k, CIDEr {MOVES[decided(transformer)]}, by {_tested(transformer)}."
+            f"transformer, which hardly grows with k, CIDEr {MOVES[decided(transformer)]}: {_tested(transformer)}."
         )
     return listed(lines)
 
