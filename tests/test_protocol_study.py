@@ -13,6 +13,7 @@ from capdec_core.protocol import expected_top_mean
 from capdec_core.studies import cosine_directed, heads_layers, noise_types, protocol_tables
 from capdec_core.studies import protocol_prose as prose
 from capdec_core.studies.conditions import Condition
+from capdec_core.studies.phrases import within_sentence
 from capdec_core.studies.protocol_claims import EFFECT, of_protocol
 from capdec_core.studies.protocol_scores import CAPTIONS, PUBLISHED, REFERENCES, SEED, WHOLE
 from capdec_core.studies.protocol_systems import ALTERNATIVES, DIRECTED, GRADIENT, MAPPER_LAYERS, STUDENT
@@ -227,3 +228,10 @@ def test_charts_draw_and_their_descriptions_have_the_data(equal: ProtocolStudy) 
     assert f"{100 * equal.luck.value:.1f}" in descriptions_protocol.of_effects(equal.effect_table, equal.luck)
     assert "First are Gaussian, variance 0.05" in descriptions_protocol.of_ranks(equal.scores)
     assert equal.closest.label in descriptions_protocol.of_scores(equal.scores)
+
+
+def test_the_row_of_the_cosine_directed_grid_that_is_compared_is_named(best: ProtocolStudy) -> None:
+    """Of all systems, which are in the order of their groups, the one of that grid."""
+    (row,) = best.alternatives[DIRECTED]
+    assert f"Of the cosine-directed grid, {within_sentence(row)} is compared" in prose.world(best)
+    assert "cosine-directed, N " in prose.world(best)

@@ -15,7 +15,7 @@ from capdec_core.studies.decoding_names import name, title, way
 from capdec_core.studies.decoding_view import DecodingStudy
 from capdec_core.studies.phrases import capital, in_points, listed, tested
 from capdec_core.tables import p_phrase, with_interval
-from capdec_core.worker import TIMED_RUNS
+from capdec_core.worker import ENOUGH_SECONDS, TIMED_RUNS
 
 SIGNS = {1: "better", -1: "worse", 0: "not separated from it"}
 
@@ -141,11 +141,12 @@ def measured(study: DecodingStudy) -> str:
     threads = ", ".join(sorted({str(record["threads"]) for record in records}))
     pytorch = ", ".join(sorted({record["versions"]["torch"] for record in records}))
     return (
-        f"Each time is the median of {TIMED_RUNS} runs over all test images after a short one to warm up, of one "
-        f"captioner and one way of decoding alone in its process (threads: {threads}; device {devices}; PyTorch "
-        f"{pytorch}; on a CPU, one process a core runs at a time). All ways have the same load: about {GROWING} "
-        "captions grow at once, and each of a beam's counts. The image's own embedding is not in the time, "
-        "re-ranking's of the candidates is. A caption is an answer; of sampling, each one drawn counts."
+        f"Each time is the median of {TIMED_RUNS} runs over all test images after a short one to warm up (of fewer, "
+        f"once they have taken {ENOUGH_SECONDS:g} seconds together), of one captioner and one way of decoding alone "
+        f"in its process (threads: {threads}; device {devices}; PyTorch {pytorch}; on a CPU, one process a core runs "
+        f"at a time). All ways have the same load: about {GROWING} captions grow at once, and each of a beam's "
+        "counts. The image's own embedding is not in the time, re-ranking's of the candidates is. A caption is an "
+        "answer; of sampling, each one drawn counts."
     )
 
 

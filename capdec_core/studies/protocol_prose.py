@@ -20,6 +20,7 @@ from capdec_core.studies.phrases import (
 )
 from capdec_core.studies.protocol_claims import EFFECT, Compared, by_groups, of_protocol
 from capdec_core.studies.protocol_scores import CAPTIONS, PUBLISHED, REFERENCES, SEED, WHOLE
+from capdec_core.studies.protocol_systems import DIRECTED
 from capdec_core.studies.protocol_view import ProtocolStudy
 from capdec_core.tables import points, with_interval
 
@@ -38,7 +39,7 @@ def in_short(study: ProtocolStudy) -> str:
 
 def world(study: ProtocolStudy) -> str:
     """Return what is compared, on how many images, with how many chosen."""
-    directed = study.systems[-1]
+    (directed,) = study.alternatives[DIRECTED]
     return (
         f"In this run (profile `{study.profile.name}`) {len(study.systems)} systems are compared, on "
         f"{study.captioners.images} test images, of which the baseline chooses {study.chosen}. The baseline is "
