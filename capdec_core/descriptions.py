@@ -2,6 +2,7 @@
 
 import pandas as pd
 
+from capdec_core.chart_parts import spoken
 from capdec_core.chart_style import FAMILIES, POINTS
 
 
@@ -41,7 +42,7 @@ def of_sweep(table: pd.DataFrame, reconstruction: pd.DataFrame, metric: str = "C
 def of_forest(table: pd.DataFrame) -> str:
     """Describe `figures.contrast_forest`: each difference with its interval."""
     rows = [
-        f"{row['label']}: {POINTS * row['difference']:+.1f} ({POINTS * row['low']:+.1f} to {POINTS * row['high']:+.1f})"
+        f"{row['label']}: {spoken((row['difference'], row['low'], row['high']), signed=True)}"
         for row in table.to_dict("records")
     ]
     return f"Differences in points with 95% intervals. {'; '.join(rows)}."

@@ -16,6 +16,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullFormatter
 from scipy.optimize import isotonic_regression
 
+from capdec_core.chart_parts import curve, estimate
 from capdec_core.chart_style import CONTROLS, FAMILIES, INK, MUTED, PAPER, POINTS, Mark, style
 from capdec_core.tables import p_text, with_interval
 
@@ -180,11 +181,9 @@ def blank_chart(height: float) -> tuple[Figure, Axes]:
 def _difference(axes: Axes, height: float, row: Mapping[str, Any]) -> None:
     """Draw one difference; its marker is filled where the difference is beyond doubt."""
     mark = {**FAMILIES, **CONTROLS}[row["family"]]
-    middle, low, high = (POINTS * row[key] for key in ("difference", "low", "high"))
-    axes.errorbar(
-        middle, height, xerr=[[middle - low], [high - middle]], color=mark.colour, marker=mark.marker,
-        linestyle="none", markersize=8, markerfacecolor=mark.colour if row["sign"] else PAPER,
-    )  # fmt: skip
+    face = mark.colour if row["sign"] else PAPER
+    triple = (row["difference"], row["low"], row["high"])
+    estimate(axes, triple, height, mark, markersize=8, markerfacecolor=face)
     interval = with_interval(row["difference"], row["low"], row["high"], signed=True)
     beside: dict[str, Any] = {"transform": axes.get_yaxis_transform(), "va": "center", "fontsize": 9}
     axes.text(1.02, height, interval, **beside)
@@ -195,11 +194,9 @@ def _curve(
     axes: Axes, rows: pd.DataFrame, x: pd.Series, metric: str, mark: Mark, label: str, depth: int = 0
 ) -> None:
     """Draw points, intervals and line; a greater depth lies under a smaller one."""
-    low, high = _interval(rows, metric)
-    y = POINTS * rows[metric]
-    axes.errorbar(
-        x, y, yerr=[y - low, high - y], color=mark.colour, marker=mark.marker, linestyle=mark.line,
-        elinewidth=1.2, markeredgecolor=PAPER, markeredgewidth=0.7, label=label, zorder=3 - 0.1 * depth,
+    curve(
+        axes, x, rows, metric, mark, elinewidth=1.2, markeredgecolor=PAPER, markeredgewidth=0.7, label=label,
+        zorder=3 - 0.1 * depth,
     )  # fmt: skip
 
 

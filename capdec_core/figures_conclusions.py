@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
+from capdec_core.chart_parts import estimate
 from capdec_core.chart_style import INK, MUTED, PAPER, POINTS, Mark, style
 
 VERDICTS: Mapping[str, Mark] = {
@@ -77,11 +78,8 @@ def _panel(axes: Axes, metric: str, rows: Sequence[Mapping[str, Any]]) -> None:
 
 def _estimate(axes: Axes, place: float, row: Mapping[str, Any]) -> None:
     mark = VERDICTS[row["verdict"]]
-    value, low, high = (POINTS * row[key] for key in ("estimate", "low", "high"))
-    axes.errorbar(
-        value, place, xerr=[[value - low], [high - value]], color=mark.colour, marker=mark.marker, markersize=8,
-        markeredgecolor=PAPER, markeredgewidth=0.7, linestyle="none",
-    )  # fmt: skip
+    triple = (row["estimate"], row["low"], row["high"])
+    estimate(axes, triple, place, mark, markersize=8, markeredgecolor=PAPER, markeredgewidth=0.7)
 
 
 def _handles(verdicts: Sequence[str]) -> list[Line2D]:

@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap, PowerNorm
 from matplotlib.figure import Figure
 
+from capdec_core.chart_parts import curve
 from capdec_core.chart_style import CONTROLS, INK, PAPER, POINTS, Mark, style
 from capdec_core.shares import share_text
 from capdec_core.statistics import Estimate
@@ -122,11 +123,9 @@ def _panel(axes: Axes, table: pd.DataFrame, none: Estimate) -> None:
             continue
         mark, label = _drawn_as(rows, thresholds, sorted(set(table.threshold)))
         places = [counts.index(n) for n in rows.n]
-        middle, low, high = (POINTS * rows[name] for name in ("CIDEr", "CIDEr_low", "CIDEr_high"))
-        axes.errorbar(
-            places, middle, yerr=[middle - low, high - middle], color=mark.colour, marker=mark.marker,
-            linestyle=mark.line, elinewidth=1.1, markersize=5, markeredgecolor=PAPER, markeredgewidth=0.5,
-            label=label,
+        curve(
+            axes, places, rows, "CIDEr", mark, elinewidth=1.1, markersize=5, markeredgecolor=PAPER,
+            markeredgewidth=0.5, label=label,
         )  # fmt: skip
     axes.set_xticks(range(len(counts)), [str(n) for n in counts], fontsize=8)
     axes.tick_params(axis="y", labelsize=8)

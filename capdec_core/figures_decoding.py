@@ -12,6 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
+from capdec_core.chart_parts import estimate, spoken
 from capdec_core.chart_style import INK, MUTED, PAPER, POINTS, Mark, style
 
 MARKS = {
@@ -79,11 +80,9 @@ def contrasts_figure(table: pd.DataFrame, against: str) -> Figure:
 def _difference(axes: Axes, height: float, row: dict[str, Any]) -> None:
     """Draw one difference; its marker is filled where the difference is beyond doubt."""
     mark = MARKS[row["way"]]
-    middle, low, high = (POINTS * row[key] for key in ("difference", "low", "high"))
-    axes.errorbar(
-        middle, height, xerr=[[middle - low], [high - middle]], color=mark.colour, marker=mark.marker,
-        linestyle="none", markersize=7, markerfacecolor=mark.colour if row["sign"] else PAPER,
-    )  # fmt: skip
+    face = mark.colour if row["sign"] else PAPER
+    triple = (row["difference"], row["low"], row["high"])
+    estimate(axes, triple, height, mark, markersize=7, markerfacecolor=face)
 
 
 def _panels(table: pd.DataFrame, height: float = 4.0) -> tuple[Figure, list[tuple[Axes, pd.DataFrame]]]:
@@ -163,8 +162,7 @@ def contrasts_alt(table: pd.DataFrame, against: str) -> str:
     parts = []
     for captioner, rows in table[table.against == against].groupby("captioner", sort=False):
         told = "; ".join(
-            f"{row['label']} {POINTS * row['difference']:+.1f} "
-            f"({POINTS * row['low']:+.1f} to {POINTS * row['high']:+.1f})"
+            f"{row['label']} {spoken((row['difference'], row['low'], row['high']), signed=True)}"
             for row in rows.to_dict("records")
         )
         parts.append(f"{captioner}: {told}.")

@@ -13,8 +13,9 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter, NullLocator
+from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
+from capdec_core.chart_parts import curve, doublings, spoken
 from capdec_core.chart_style import INK, MUTED, PAPER, POINTS, Mark, style
 from capdec_core.figures import spread
 from capdec_core.statistics import Estimate
@@ -149,10 +150,9 @@ def _panels(left: str, right: str, share: bool = False) -> tuple[Figure, tuple[A
 
 def _points(axes: Axes, x: pd.Series, table: pd.DataFrame, mark: Mark, label: str | None = None) -> None:
     """Draw the CIDEr of each row with its interval, joined by the mark's line."""
-    y, low, high = (POINTS * table[column] for column in ("CIDEr", "CIDEr_low", "CIDEr_high"))
-    axes.errorbar(
-        x, y, yerr=[y - low, high - y], color=mark.colour, marker=mark.marker, linestyle=mark.line,
-        elinewidth=1.2, markersize=7, markeredgecolor=PAPER, markeredgewidth=0.7, label=label,
+    curve(
+        axes, x, table, "CIDEr", mark, elinewidth=1.2, markersize=7, markeredgecolor=PAPER,
+        markeredgewidth=0.7, label=label,
     )  # fmt: skip
 
 
@@ -249,14 +249,9 @@ def _band(axes: Axes, middle: float, margin: float) -> None:
 
 def _doublings(axes: Axes, values: pd.Series) -> None:
     """Space the axis by doublings and label the values themselves."""
-    axes.set_xscale("log", base=2)
+    doublings(axes, values)
     axes.set_xlim(values.min() / 1.25, values.max() * 1.25)
-    axes.xaxis.set_major_locator(FixedLocator(values.tolist()))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    axes.xaxis.set_minor_locator(NullLocator())
-    axes.xaxis.set_minor_formatter(NullFormatter())
 
 
-def _interval_text(row: object) -> str:
-    value, low, high = (POINTS * getattr(row, name) for name in ("CIDEr", "CIDEr_low", "CIDEr_high"))
-    return f"{value:.1f} ({low:.1f} to {high:.1f})"
+def _interval_text(row: Any) -> str:
+    return spoken((row.CIDEr, row.CIDEr_low, row.CIDEr_high))

@@ -10,11 +10,12 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullFormatter, NullLocator
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
+from capdec_core.chart_parts import Triple, curve, doublings, estimate, spoken
 from capdec_core.chart_style import INK, MUTED, PAPER, POINTS, Mark, style
 from capdec_core.studies.claims import Evidence
-from capdec_core.studies.prefix_length_evidence import MARGIN, Findings, decided
+from capdec_core.studies.prefix_length_evidence import MARGIN, Findings
 from capdec_core.studies.prefix_length_grid import FAMILIES, MAPPERS, TUNED, family_of, title_of, tuning_of
 
 MARKS: Mapping[str, Mark] = {
@@ -123,9 +124,9 @@ def tests_alt(found: Findings) -> str:
     parts = []
     for family in FAMILIES:
         told = [
-            f"per doubling {_interval_text(found.trends[family])}",
-            f"step in BLEU-4 {_interval_text(found.step[family])}",
-            f"step in CIDEr {_interval_text(found.step_cider[family])}",
+            f"per doubling {spoken(_triple(found.trends[family]), signed=True)}",
+            f"step in BLEU-4 {spoken(_triple(found.step[family]), signed=True)}",
+            f"step in CIDEr {spoken(_triple(found.step_cider[family]), signed=True)}",
         ]
         parts.append(f"{title_of(family)}: {', '.join(told)}")
     return f"Estimates in points with 95% intervals. {'; '.join(parts)}."
@@ -174,9 +175,8 @@ def _points(
     axes: Axes, x: pd.Series, rows: pd.DataFrame, mark: Mark, label: str, hollow: bool = False
 ) -> None:
     """Draw a curve with its intervals."""
-    y, low, high = (POINTS * rows[column] for column in ("CIDEr", "CIDEr_low", "CIDEr_high"))
-    axes.errorbar(
-        x, y, yerr=[y - low, high - y], color=mark.colour, marker=mark.marker, linestyle=mark.line,
+    curve(
+        axes, x, rows, "CIDEr", mark,
         linewidth=1 if hollow else 1.6, elinewidth=1.1, markeredgewidth=1 if hollow else 0.7,
         markerfacecolor=PAPER if hollow else mark.colour,
         markeredgecolor=mark.colour if hollow else PAPER, label=label,
@@ -185,10 +185,7 @@ def _points(
 
 def _lengths(axes: Axes, table: pd.DataFrame) -> None:
     """Space k by doublings and label its own values."""
-    axes.set_xscale("log", base=2)
-    axes.xaxis.set_major_locator(FixedLocator(sorted(set(table.k))))
-    axes.xaxis.set_minor_locator(NullLocator())
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    doublings(axes, table.k)
     axes.set_xlabel("Prefix length k")
 
 
@@ -207,16 +204,12 @@ def _staircase(axes: Axes, front: pd.DataFrame, largest: float) -> None:
 
 
 def _estimate(axes: Axes, height: float, test: Evidence, mark: Mark) -> None:
-    middle, low, high = (POINTS * v for v in (test.estimate.value, test.estimate.low, test.estimate.high))
-    axes.errorbar(
-        middle, height, xerr=[[middle - low], [high - middle]], color=mark.colour, marker=mark.marker,
-        linestyle="none", markersize=7, markerfacecolor=mark.colour if decided(test) else PAPER,
-    )  # fmt: skip
+    face = mark.colour if test.sign else PAPER
+    estimate(axes, _triple(test), height, mark, markersize=7, markerfacecolor=face)
 
 
-def _interval_text(test: Evidence) -> str:
-    e = test.estimate
-    return f"{POINTS * e.value:+.1f} ({POINTS * e.low:+.1f} to {POINTS * e.high:+.1f})"
+def _triple(test: Evidence) -> Triple:
+    return test.estimate.value, test.estimate.low, test.estimate.high
 
 
 def _short(family: str) -> str:

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from textwrap import fill
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -10,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter
 
+from capdec_core.chart_parts import Triple, estimate
 from capdec_core.chart_style import INK, MUTED, PAPER, POINTS, Mark, style
 from capdec_core.figures import blank_chart
 from capdec_core.statistics import Estimate
@@ -42,7 +42,8 @@ def scores_by_choice(table: pd.DataFrame) -> Figure:
             axes.plot([min(values), max(values)], [height] * 2, color=MUTED, linewidth=0.8, zorder=1)
             for shift, (name, mark) in zip((0.2, 0, -0.2), CHOICES.items(), strict=True):
                 if name != SEED or row["group"] == BASELINE:
-                    _point(axes, row, name, height + shift, mark, name if row["group"] == BASELINE else None)
+                    triple = (row[name], row[f"{name}_low"], row[f"{name}_high"])
+                    _point(axes, triple, height + shift, mark, name if row["group"] == BASELINE else None)
         _name_rows(axes, [row["label"] for row in rows], [row["group"] == BASELINE for row in rows])
         axes.set_xlabel("MiniLM, mean cosine of captions with references (points, 95% interval)")
         figure.legend(loc="outside upper left", ncols=3, handletextpad=0.4, fontsize=9)
@@ -65,7 +66,8 @@ def effect_of_choice(table: pd.DataFrame, luck: Estimate) -> Figure:
         axes.axvline(POINTS * luck.value, color=INK, linewidth=1, linestyle=(0, (1, 2)), label="luck alone")
         heights = np.arange(len(rows))[::-1]
         for height, row in zip(heights.tolist(), rows, strict=True):
-            _interval(axes, row, "effect", height, mark, "measured" if height == 0 else None)
+            triple = (row["effect"], row["low"], row["high"])
+            _point(axes, triple, height, mark, "measured" if height == 0 else None)
         axes.plot(
             [POINTS * row["predicted"] for row in rows], heights, marker="|", markersize=11, color=INK,
             markeredgewidth=1.6, linestyle="none", label="predicted by regression to the mean",
@@ -130,21 +132,11 @@ def advantage_by_number(table: pd.DataFrame, chosen: int, other: str) -> Figure:
     return figure
 
 
-def _point(
-    axes: Axes, row: Mapping[str, Any], name: str, height: float, mark: Mark, label: str | None
-) -> None:
-    value, low, high = (POINTS * row[key] for key in (name, f"{name}_low", f"{name}_high"))
-    axes.errorbar(
-        value, height, xerr=[[value - low], [high - value]], color=mark.colour, marker=mark.marker,
-        markersize=5.5, elinewidth=1.1, markeredgecolor=PAPER, markeredgewidth=0.6, linestyle="none", label=label,
+def _point(axes: Axes, triple: Triple, height: float, mark: Mark, label: str | None) -> None:
+    estimate(
+        axes, triple, height, mark, markersize=5.5, elinewidth=1.1, markeredgecolor=PAPER, markeredgewidth=0.6,
+        label=label,
     )  # fmt: skip
-
-
-def _interval(
-    axes: Axes, row: Mapping[str, Any], column: str, height: float, mark: Mark, label: str | None
-) -> None:
-    renamed = {column: row[column], f"{column}_low": row["low"], f"{column}_high": row["high"]}
-    _point(axes, renamed, column, height, mark, label)
 
 
 def _name_rows(axes: Axes, labels: list[str], strong: list[bool]) -> None:

@@ -322,11 +322,10 @@ chapter.table(
 )
 
 # %% tags=["remove-input"]
-cells = record.cells(study)
 chapter.table(
-    cells,
+    record.cells(study),
     "cells",
     caption="Every cell of the chapter, by its folder in results/cells: one trained captioner with its captions and "
     "per-image scores. CIDEr in points, of captions of test images.",
-    ids=[f"cell-{cell}" for cell in cells["Cell"]],
+    ids=record.anchors(study),
 )

@@ -188,7 +188,7 @@ def test_p_values_are_corrected_over_the_numbers_of_heads_and_over_the_arms(even
 
 
 def test_final_losses_are_means_over_the_last_tenth(even: HeadsLayers) -> None:
-    assert even.final_losses(even.baseline) == pytest.approx([0.5, 0.51, 0.52])
+    assert even.results.final_losses(even.baseline) == pytest.approx([0.5, 0.51, 0.52])
 
 
 def test_curves_are_means_over_seeds_and_windows(even: HeadsLayers) -> None:

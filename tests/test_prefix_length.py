@@ -17,7 +17,7 @@ from capdec_core.statistics import holm, paired_difference
 from capdec_core.studies.conditions import all_cells
 from capdec_core.studies.prefix_length import conditions
 from capdec_core.studies.prefix_length_claims import COMPARABLE, LONGER, NOT_ALWAYS
-from capdec_core.studies.prefix_length_evidence import MARGIN, bleu_contrast, decided, trend
+from capdec_core.studies.prefix_length_evidence import MARGIN, bleu_contrast, trend
 from capdec_core.studies.prefix_length_grid import FAMILIES, MAPPERS, STUDY_B_FAMILY
 
 
@@ -108,7 +108,7 @@ def test_a_grid_without_one_of_study_bs_lengths_is_refused():
 
 def test_longer_is_supported_where_length_helps_whatever_the_size(study):
     assert verdict(study, LONGER) == "supported"
-    assert all(decided(study.findings.trends[family]) == 1 for family in FAMILIES)
+    assert all(study.findings.trends[family].sign == 1 for family in FAMILIES)
 
 
 def test_what_the_mlps_size_does_is_an_artefact():

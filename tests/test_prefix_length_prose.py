@@ -13,7 +13,7 @@ from capdec_core import chart_style, gallery
 from capdec_core import figures_prefix_length as figures
 from capdec_core.studies import prefix_length_fit
 from capdec_core.studies import prefix_length_prose as prose
-from capdec_core.studies.prefix_length_evidence import MARGIN, decided
+from capdec_core.studies.prefix_length_evidence import MARGIN
 from capdec_core.studies.prefix_length_grid import FAMILIES
 from capdec_core.tables import points
 
@@ -161,7 +161,7 @@ def test_only_what_is_decided_is_filled_and_the_margin_is_drawn(studies):
     for axes, tests in zip(panels, (found.trends, found.step, found.step_cider), strict=True):
         markers = [c.lines[0] for c in axes.containers if isinstance(c, ErrorbarContainer)]
         filled = [to_hex(marker.get_markerfacecolor()) != chart_style.PAPER for marker in markers]
-        assert filled == [decided(tests[family]) != 0 for family in FAMILIES]
+        assert filled == [tests[family].sign != 0 for family in FAMILIES]
     band = panels[1].patches[-1].get_extents().transformed(panels[1].transData.inverted())
     assert [band.x0, band.x1] == pytest.approx([-100 * MARGIN, 100 * MARGIN])
 

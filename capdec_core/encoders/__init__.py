@@ -1,10 +1,11 @@
 """Frozen joint encoders: one protocol for the miniature and for every open_clip model."""
 
+from functools import cache
 from typing import Protocol
 
 import numpy as np
 
-__all__ = ["Encoder", "load_encoder"]
+__all__ = ["Encoder", "embedding_dim", "load_encoder"]
 
 
 class Encoder(Protocol):
@@ -40,3 +41,9 @@ def load_encoder(model: str, pretrained: str | None = None, device: str = "cpu")
     if model == "miniature":
         return OpenClipEncoder(f"local-dir:{MINIATURE}", device=device, name="miniature")
     return OpenClipEncoder(model, pretrained, device)
+
+
+@cache
+def embedding_dim(model: str, pretrained: str | None = None) -> int:
+    """Return the dimension d of an encoder's embeddings; it is loaded once a process. Errors as `load_encoder`."""
+    return load_encoder(model, pretrained).dim

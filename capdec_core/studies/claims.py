@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, TypeVar
 
 import pandas as pd
 
@@ -39,6 +39,18 @@ class Evidence:
         """The first cell behind the estimate: where a link leads."""
         return self.sides[0][0]
 
+    @property
+    def significant(self) -> bool:
+        """Whether the corrected p rejects: a difference of 0, or, with a margin, one as large as that."""
+        return self.p_value is not None and self.p_value <= ALPHA
+
+    @property
+    def sign(self) -> int:
+        """1 or -1 where the estimate is above or below 0 beyond doubt (interval and corrected p agree), else 0."""
+        if not self.estimate.excludes_zero or not self.significant:
+            return 0
+        return 1 if self.estimate.value > 0 else -1
+
 
 @dataclass(frozen=True, kw_only=True)
 class Contrast(Evidence):
@@ -46,13 +58,6 @@ class Contrast(Evidence):
 
     a: Condition
     b: Condition
-
-    @property
-    def sign(self) -> int:
-        """1 or -1 where `a` is better or worse beyond doubt (interval and corrected p agree), else 0."""
-        if not self.estimate.excludes_zero or (self.p_value is not None and self.p_value > ALPHA):
-            return 0
-        return 1 if self.estimate.value > 0 else -1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,7 +70,7 @@ class EquivalenceTest(Evidence):
     @property
     def equivalent(self) -> bool:
         """Whether a difference as large as the margin is ruled out, correction included."""
-        return self.p_value is not None and self.p_value <= ALPHA
+        return self.significant
 
 
 @dataclass(frozen=True)
@@ -79,6 +84,7 @@ class Claim:
     evidence: tuple[Evidence, ...]
 
 
+E = TypeVar("E", bound=Evidence)
 Pair = tuple[str, Condition, Condition]
 """A question and the two conditions whose difference answers it."""
 
@@ -91,9 +97,7 @@ def contrasts(results: Results, pairs: Sequence[Pair], metric: str = "CIDEr") ->
         pairs: (question, a, b); the family is all of them.
         metric: a metric whose corpus score is a mean over images.
     """
-    found = [_contrast(results, question, a, b, metric) for question, a, b in pairs]
-    adjusted = holm([_p(contrast) for contrast in found])
-    return [replace(contrast, p_value=float(p)) for contrast, p in zip(found, adjusted, strict=True)]
+    return corrected([_contrast(results, question, a, b, metric) for question, a, b in pairs])
 
 
 def equivalences(
@@ -107,19 +111,27 @@ def equivalences(
         margin: in the metric's own units, stated before looking.
         metric: a metric whose corpus score is a mean over images.
     """
-    found = [_equivalence(results, question, a, b, margin, metric) for question, a, b in pairs]
-    adjusted = holm([_p(test) for test in found])
-    return [replace(test, p_value=float(p)) for test, p in zip(found, adjusted, strict=True)]
+    return corrected([_equivalence(results, question, a, b, margin, metric) for question, a, b in pairs])
+
+
+def corrected(found: Sequence[E]) -> list[E]:
+    """Return one family of tests with their p-values adjusted together by Holm's method.
+
+    ValueError for evidence without a p-value.
+    """
+    p_values = [test.p_value for test in found if test.p_value is not None]
+    if len(p_values) != len(found):
+        raise ValueError("evidence without a p-value belongs to no family of tests")
+    return [replace(test, p_value=p) for test, p in zip(found, holm(p_values).tolist(), strict=True)]
 
 
 def _contrast(results: Results, question: str, a: Condition, b: Condition, metric: str) -> Contrast:
     x, y = results.matrix(a, metric), results.matrix(b, metric)
-    resamples = results.statistics.resamples
     return Contrast(
         question=question,
         metric=metric,
-        estimate=paired_difference(x, y, resamples=resamples, generator=results.generator()),
-        p_value=paired_randomisation(x, y, resamples=resamples, generator=results.generator()),
+        estimate=paired_difference(x, y, **results.resampling()),
+        p_value=paired_randomisation(x, y, **results.resampling()),
         sides=(results.ids(a), results.ids(b)),
         a=a,
         b=b,
@@ -130,8 +142,7 @@ def _equivalence(
     results: Results, question: str, a: Condition, b: Condition, margin: float, metric: str
 ) -> EquivalenceTest:
     x, y = results.matrix(a, metric), results.matrix(b, metric)
-    resamples = results.statistics.resamples
-    found = equivalence(x, y, margin=margin, resamples=resamples, generator=results.generator())
+    found = equivalence(x, y, margin=margin, **results.resampling())
     return EquivalenceTest(
         question=question,
         metric=metric,
@@ -142,11 +153,6 @@ def _equivalence(
         a=a,
         b=b,
     )
-
-
-def _p(evidence: Evidence) -> float:
-    assert evidence.p_value is not None  # contrasts and equivalence tests always have one
-    return evidence.p_value
 
 
 def contrast_table(found: Sequence[Contrast]) -> pd.DataFrame:

@@ -5,13 +5,11 @@ ones; noise at a fixed cosine, which does what the method was meant to do; plain
 cosines. Rows that are proved to train to the same bytes share their cells.
 """
 
-from functools import cache
-
-from capdec_core.encoders import load_encoder
+from capdec_core.encoders import embedding_dim
 from capdec_core.gap import of_profile
 from capdec_core.material import prepare
 from capdec_core.noise import FixedCosine, Gaussian, variance_for_cosine
-from capdec_core.profiles import EncoderSettings, Profile
+from capdec_core.profiles import Profile
 from capdec_core.studies import noise_types
 from capdec_core.studies.conditions import Condition
 from capdec_core.studies.cosine_directed_acceptance import MEASURED_ROWS
@@ -22,7 +20,7 @@ from capdec_core.studies.results import Results
 
 def conditions(profile: Profile, seeds: int) -> list[Condition]:
     """Return no noise, both methods at each cosine with `seeds` trainings, and the rows of the grid."""
-    dim = _dim(profile.encoder)
+    dim = embedding_dim(profile.encoder.model, profile.encoder.pretrained)
     rows = [row.condition for row in grid_rows(profile, dim, seeds)]
     return [noise_types.no_noise(seeds), *_at_cosines(profile, dim, seeds), *rows]
 
@@ -43,8 +41,3 @@ def _at_cosines(profile: Profile, dim: int, seeds: int) -> list[Condition]:
 
 def _gaussian(cosine: float, variance: float, seeds: int) -> Condition:
     return Condition(GAUSSIAN, f"Gaussian at cosine {cosine:g}", Gaussian(variance), variance, seeds=seeds)
-
-
-@cache
-def _dim(encoder: EncoderSettings) -> int:
-    return load_encoder(encoder.model, encoder.pretrained).dim

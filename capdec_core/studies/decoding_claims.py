@@ -1,14 +1,13 @@
 """Study B's open question on decoding: the comparisons that answer it, whatever the results, and the verdicts."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from capdec_core.decoding import Beam, Contrastive, Greedy, Sampling
-from capdec_core.statistics import Equivalence, bootstrap_interval, equivalence, holm, paired_randomisation
-from capdec_core.studies.claims import Claim, Contrast, EquivalenceTest, Pair, Verdict
+from capdec_core.statistics import bootstrap_interval, equivalence, paired_randomisation
+from capdec_core.studies.claims import Claim, Contrast, EquivalenceTest, Pair, Verdict, corrected
 from capdec_core.studies.conditions import Condition
 from capdec_core.studies.decoding_names import name, way
 from capdec_core.studies.results import Results
@@ -73,21 +72,12 @@ def paired_contrasts(results: Results, pairs: Sequence[Pair]) -> list[Contrast]:
     Both sides are the same trained captioners, so a difference is taken seed by seed, and the interval draws
     seeds and images of the differences.
     """
-    found = [_contrast(results, pair) for pair in pairs]
-    adjusted = holm([contrast.p_value for contrast in found if contrast.p_value is not None])
-    return [replace(contrast, p_value=float(p)) for contrast, p in zip(found, adjusted, strict=True)]
+    return corrected([_contrast(results, pair) for pair in pairs])
 
 
 def width_equivalences(results: Results, pairs: Sequence[Pair]) -> list[EquivalenceTest]:
     """Return the tests that beam widths differ by less than `WIDTH_MARGIN` CIDEr, corrected together."""
-    tests = [_equivalence(results, pair) for pair in pairs]
-    adjusted = holm([test.p_value for test in tests])
-    return [
-        EquivalenceTest(
-            **_sides(results, pair), estimate=test.difference, p_value=float(p), margin=WIDTH_MARGIN
-        )
-        for pair, test, p in zip(pairs, tests, adjusted, strict=True)
-    ]
+    return corrected([_equivalence(results, pair) for pair in pairs])
 
 
 def claims(found: Sequence[Contrast], width: int) -> list[Claim]:
@@ -184,22 +174,22 @@ def _contrast(results: Results, pair: Pair) -> Contrast:
     differences = _differences(results, pair)
     return Contrast(
         **_sides(results, pair),
-        estimate=bootstrap_interval(differences, **_resampling(results)),
-        p_value=paired_randomisation(differences, np.zeros_like(differences), **_resampling(results)),
+        estimate=bootstrap_interval(differences, **results.resampling()),
+        p_value=paired_randomisation(differences, np.zeros_like(differences), **results.resampling()),
     )
 
 
-def _equivalence(results: Results, pair: Pair) -> Equivalence:
+def _equivalence(results: Results, pair: Pair) -> EquivalenceTest:
+    """Return a test that a difference is within the margin, with its own p-value, not corrected yet."""
     differences = _differences(results, pair)
     nothing = np.zeros_like(differences)
-    return equivalence(differences, nothing, margin=WIDTH_MARGIN, **_resampling(results))
+    found = equivalence(differences, nothing, margin=WIDTH_MARGIN, **results.resampling())
+    return EquivalenceTest(
+        **_sides(results, pair), estimate=found.difference, p_value=found.p_value, margin=found.margin
+    )
 
 
 def _differences(results: Results, pair: Pair) -> np.ndarray:
     """Return the first side's CIDEr minus the second's (seeds, images): one captioner a row."""
     _, a, b = pair
     return results.matrix(a, "CIDEr") - results.matrix(b, "CIDEr")
-
-
-def _resampling(results: Results) -> dict[str, Any]:
-    return {"resamples": results.statistics.resamples, "generator": results.generator()}

@@ -8,7 +8,7 @@ baseline's mapper on shuffled embeddings: where captioners have learnt nothing, 
 
 from dataclasses import asdict, replace
 
-from capdec_core.encoders import load_encoder
+from capdec_core.encoders import embedding_dim
 from capdec_core.mapper import MapperConfig
 from capdec_core.matching import matched_parameters
 from capdec_core.noise import Gaussian, Perturbation, Shuffled
@@ -31,8 +31,7 @@ def conditions(profile: Profile, seeds: int) -> list[Condition]:
 
     CapdecError where a number of layers cannot have the baseline's parameters.
     """
-    encoder = load_encoder(profile.encoder.model, profile.encoder.pretrained)
-    return grid(profile, seeds, encoder.dim)
+    return grid(profile, seeds, embedding_dim(profile.encoder.model, profile.encoder.pretrained))
 
 
 def view(profile: Profile, results: Results, device: str) -> HeadsLayers:

@@ -19,12 +19,8 @@ from capdec_core.studies.claims import (
 )
 from capdec_core.studies.conditions import Condition
 from capdec_core.studies.heads_layers_trends import TrendTest
+from capdec_core.studies.phrases import in_points
 from capdec_core.studies.results import Results
-from capdec_core.tables import with_interval
-
-CLIPCAP_MLP, CLIPCAP_TRANSFORMER = 1.0835, 1.1308
-"""CIDEr of ClipCap's two architectures on COCO, as published (Mokady et al. 2021, table 1): an MLP with a tuned
-GPT-2, and a transformer with a frozen one."""
 
 MARGIN = 0.05
 """CIDEr (5 points): a smaller difference counts as minimal.
@@ -140,8 +136,7 @@ def _nothing_read(claim: str, reading: Contrast, others: Sequence[Evidence]) -> 
 def _told(contrast: Contrast) -> str:
     e = contrast.estimate
     word = "better" if e.value > 0 else "worse"
-    interval = with_interval(e.value, e.low, e.high, signed=True)
-    return f"{contrast.a.label} score {word} than the baseline ({interval} points)"
+    return f"{contrast.a.label} score {word} than the baseline ({in_points(e)})"
 
 
 def _direction(trend: TrendTest) -> str:
@@ -149,8 +144,7 @@ def _direction(trend: TrendTest) -> str:
 
 
 def _slope(trend: TrendTest) -> str:
-    e = trend.estimate
-    return f"{with_interval(e.value, e.low, e.high, signed=True)} points per doubling"
+    return f"{in_points(trend.estimate)} per doubling"
 
 
 def _at_size(as_run: TrendTest, at_size: TrendTest) -> str:

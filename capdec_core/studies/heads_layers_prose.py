@@ -13,7 +13,7 @@ from capdec_core.chart_style import POINTS
 from capdec_core.mapper import MapperConfig
 from capdec_core.matching import parameter_count
 from capdec_core.studies.claims import ALPHA, EquivalenceTest
-from capdec_core.studies.heads_layers_claims import CLIPCAP_MLP, CLIPCAP_TRANSFORMER, MARGIN, reads
+from capdec_core.studies.heads_layers_claims import MARGIN, reads
 from capdec_core.studies.heads_layers_trends import TrendTest
 from capdec_core.studies.heads_layers_view import CONTROL, HEADS, LAYERS, MATCHED, HeadsLayers, counted
 from capdec_core.studies.phrases import (
@@ -26,8 +26,11 @@ from capdec_core.studies.phrases import (
     verdicts,
     within_sentence,
 )
-from capdec_core.tables import p_phrase, with_interval
+from capdec_core.studies.published import load_published
+from capdec_core.tables import p_phrase
 
+CLIPCAP = ("ClipCap, MLP and GPT-2", "ClipCap, transformer")
+"""ClipCap's two architectures in the tables of published scores."""
 CAPDEC = MapperConfig("transformer", 640, 768, prefix_length=40, clip_length=40)
 """CapDec's mapper with CLIP RN50x4 and GPT-2 small (Nukrai et al. 2022 and its reference code)."""
 
@@ -41,8 +44,8 @@ def in_short(study: HeadsLayers) -> str:
     lines = [
         f"**Heads.** Of all numbers of heads, {widest.a.label} differ most from the baseline's "
         f"{study.value(study.baseline, HEADS)}: {_held(widest)}.",
-        f"**Layers.** Each doubling of the layers changes CIDEr by {_slope(as_run)} as they come, and by "
-        f"{_slope(at_size)} where every number of layers has the same parameters.",
+        f"**Layers.** Each doubling of the layers changes CIDEr by {in_points(as_run.estimate)} as they come, and by "
+        f"{in_points(at_size.estimate)} where every number of layers has the same parameters.",
     ]
     return listed(lines + verdicts(study.claims))
 
@@ -74,12 +77,12 @@ def reading(study: HeadsLayers) -> str:
 
 def margin(study: HeadsLayers) -> str:
     """Return the margin, what it is worth in published scores, and which slope it makes."""
-    apart = POINTS * (CLIPCAP_TRANSFORMER - CLIPCAP_MLP)
+    mlp, transformer = (load_published().compared(name).scores["CIDEr"] for name in CLIPCAP)
     slope = study.trends[0].flat.margin or 0
     return (
         f"The margin is **{POINTS * MARGIN:g} points of CIDEr**. ClipCap's own two architectures, an MLP with a tuned "
-        f"GPT-2 and a transformer with a frozen one, score {POINTS * CLIPCAP_MLP:.2f} and "
-        f"{POINTS * CLIPCAP_TRANSFORMER:.2f} on COCO, {apart:.1f} points apart, and are offered as two designs to "
+        f"GPT-2 and a transformer with a frozen one, score {mlp:.2f} and "
+        f"{transformer:.2f} on COCO, {transformer - mlp:.1f} points apart, and are offered as two designs to "
         f"choose from; heads that matter less than such a choice have minimal impact. For layers, a trend is called "
         f"negligible if it stays below the same {POINTS * MARGIN:g} points from the fewest layers of the grid to the "
         f"most, which is {POINTS * slope:g} points per doubling."
@@ -207,7 +210,7 @@ def lag(study: HeadsLayers) -> str:
 def cost(study: HeadsLayers) -> str:
     """Return the seconds of a cell at the ends of the grid."""
     ends = [study.arm(LAYERS)[0], study.arm(LAYERS)[-1]]
-    few, many = (study.seconds(condition) for condition in ends)
+    few, many = (study.results.seconds(condition) for condition in ends)
     return (
         f"A cell takes {few:.1f} seconds with {counted(study.value(ends[0], LAYERS), 'layer')} and {many:.1f} with "
         f"{study.value(ends[1], LAYERS)} (medians over seeds, training and decoding)."
@@ -244,34 +247,31 @@ def _arm(trend: TrendTest) -> str:
     within = "ruled out" if trend.negligible else "not ruled out"
     differ = "differ" if trend.levels_differ else "are not shown to differ"
     return (
-        f"{rises}: {_slope(trend)} per doubling ({p_phrase(trend.p_value)}). A trend as steep as the margin is "
-        f"{within} ({p_phrase(trend.flat.p_value)}). In whatever order, the numbers of layers {differ} "
+        f"{rises}: {in_points(trend.estimate)} per doubling ({p_phrase(trend.p_value)}). A trend as steep as the "
+        f"margin is {within} ({p_phrase(trend.flat.p_value)}). In whatever order, the numbers of layers {differ} "
         f"({p_phrase(trend.p_levels)}); their means spread by {POINTS * trend.spread:.1f} points (standard deviation)."
     )
-
-
-def _slope(trend: TrendTest) -> str:
-    e = trend.estimate
-    return with_interval(e.value, e.low, e.high, signed=True) + " points"
 
 
 def _loss_trend(study: HeadsLayers, arm: str) -> str:
     """Return the slope of the final loss on log2 layers over an arm's trainings, with its t interval."""
     members = study.arm(arm)
     runs = [
-        (study.value(condition, arm), loss) for condition in members for loss in study.final_losses(condition)
+        (study.value(condition, arm), loss)
+        for condition in members
+        for loss in study.results.final_losses(condition)
     ]
     fitted = stats.linregress(np.log2([value for value, _ in runs]), [loss for _, loss in runs])
     reach = float(stats.t.ppf(0.975, len(runs) - 2)) * fitted.stderr
     text = f"{fitted.slope:+.3f} [{fitted.slope - reach:+.3f}, {fitted.slope + reach:+.3f}] nats a token"
-    first, last = (np.mean(study.final_losses(condition)) for condition in (members[0], members[-1]))
+    first, last = (np.mean(study.results.final_losses(condition)) for condition in (members[0], members[-1]))
     return f"by {text.replace('-', '−')}, from {first:.3f} to {last:.3f}"
 
 
 def _fit(study: HeadsLayers) -> str:
     """Return how training loss and CIDEr go together over the chapter's conditions."""
     conditions = [condition for condition in study.results.cells if condition.family != CONTROL]
-    losses_ = [float(np.mean(study.final_losses(condition))) for condition in conditions]
+    losses_ = [float(np.mean(study.results.final_losses(condition))) for condition in conditions]
     scores = [study.results.interval(condition, "CIDEr").value for condition in conditions]
     if len(set(scores)) == 1 or len(set(losses_)) == 1:
         return (

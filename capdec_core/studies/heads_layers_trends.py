@@ -37,16 +37,9 @@ class TrendTest(Evidence):
     p_levels: float
 
     @property
-    def sign(self) -> int:
-        """1 or -1 where CIDEr rises or falls beyond doubt (interval and corrected p agree), else 0."""
-        if not self.estimate.excludes_zero or self.p_value is None or self.p_value > ALPHA:
-            return 0
-        return 1 if self.estimate.value > 0 else -1
-
-    @property
     def negligible(self) -> bool:
         """Whether a slope as steep as the margin is ruled out."""
-        return self.flat.p_value is not None and self.flat.p_value <= ALPHA
+        return self.flat.significant
 
     @property
     def clear(self) -> bool:
@@ -94,13 +87,11 @@ def _measure(
     results: Results, members: Sequence[Condition], layers: Sequence[int], steepest: float
 ) -> Measures:
     levels = [results.matrix(condition, "CIDEr") for condition in members]
-    doublings, resamples = np.log2(layers).tolist(), results.statistics.resamples
+    doublings = np.log2(layers).tolist()
     return (
-        linear_trend(levels, doublings, resamples=resamples, generator=results.generator()),
-        slope_equivalence(
-            levels, doublings, margin=steepest, resamples=resamples, generator=results.generator()
-        ),
-        level_differences(levels, resamples=resamples, generator=results.generator()),
+        linear_trend(levels, doublings, **results.resampling()),
+        slope_equivalence(levels, doublings, margin=steepest, **results.resampling()),
+        level_differences(levels, **results.resampling()),
     )
 
 

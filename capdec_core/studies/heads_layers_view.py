@@ -32,9 +32,6 @@ HEADINGS = {
     LAYERS: "Layers, at the baseline's heads",
     MATCHED: "Layers, at the baseline's heads and parameters",
 }
-LAST = 0.1
-"""The training loss at the end is the mean over this last share of the steps, since one batch says little."""
-
 WINDOWS = 20
 """A curve of training losses is drawn as the means of this many equal stretches of the steps."""
 
@@ -68,15 +65,6 @@ class HeadsLayers(StudyView):
         assert isinstance(cell, CellConfig)  # nothing in this chapter is decoded anew
         return MapperConfig(**cell.mapper)
 
-    def final_losses(self, condition: Condition) -> list[float]:
-        """Return each seed's training loss (nats a token) at the end: the mean over the last tenth of the steps."""
-        losses = [record["losses"] for record in self.results.records(condition)]
-        return [float(np.mean(run[-max(1, round(LAST * len(run))) :])) for run in losses]
-
-    def seconds(self, condition: Condition) -> float:
-        """Return the median over seeds of a cell's seconds of training and decoding."""
-        return float(np.median([record["seconds"] for record in self.results.records(condition)]))
-
     def curves(self, name: str) -> pd.DataFrame:
         """Return the training loss (nats a token) of an arm over the steps, in `WINDOWS` means over all seeds.
 
@@ -103,7 +91,7 @@ class HeadsLayers(StudyView):
         return {
             "value": self.value(condition, name),
             "parameters": parameter_count(self.mapper(condition)),
-            "losses": self.final_losses(condition),
+            "losses": self.results.final_losses(condition),
             "CIDEr": score.value,
             "CIDEr_low": score.low,
             "CIDEr_high": score.high,
@@ -124,7 +112,7 @@ class HeadsLayers(StudyView):
             "Head": width // mapper.heads,
             "Hidden": int(width * mapper.mlp_ratio),
             "Parameters": f"{parameter_count(mapper):,}",
-            "Seconds": f"{self.seconds(condition):.1f}",
+            "Seconds": f"{self.results.seconds(condition):.1f}",
         }
 
     @cached_property

@@ -114,8 +114,7 @@ class NoiseTypes(StudyView):
     def shape_equivalence(self) -> Equivalence:
         """The test that this pair differs by less than `EQUIVALENCE_MARGIN` in CIDEr."""
         a, b = (self.results.matrix(condition, "CIDEr") for condition in self.shape)
-        resamples, generator = self.results.statistics.resamples, self.results.generator()
-        return equivalence(a, b, margin=EQUIVALENCE_MARGIN, resamples=resamples, generator=generator)
+        return equivalence(a, b, margin=EQUIVALENCE_MARGIN, **self.results.resampling())
 
     def side_by_side(self, families: dict[str, str], parameter: str) -> pd.DataFrame:
         """Return families beside each other, one row a parameter: measured cosine and CIDEr with its interval.

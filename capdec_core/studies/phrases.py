@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from capdec_core.chart_style import POINTS
 from capdec_core.statistics import Estimate, smallest_detectable_difference
-from capdec_core.studies.claims import Claim, Contrast
+from capdec_core.studies.claims import Claim, Contrast, Evidence
 from capdec_core.studies.conditions import Condition
 from capdec_core.studies.results import Results
 from capdec_core.tables import p_phrase, with_interval
@@ -15,15 +15,15 @@ def asked(found: Sequence[Contrast], question: str) -> Contrast:
     return next(contrast for contrast in found if contrast.question == question)
 
 
-def comparison(contrast: Contrast) -> str:
+def comparison(contrast: Evidence) -> str:
     """Return "is better than", "is worse than" or "is not separated from", as interval and corrected p agree."""
     return {1: "is better than", -1: "is worse than", 0: "is not separated from"}[contrast.sign]
 
 
-def tested(contrast: Contrast) -> str:
-    """Return the contrast's estimate and corrected p: "+9.8 [+5.3, +14.5] points, p = 0.005"."""
-    assert contrast.p_value is not None
-    return f"{in_points(contrast.estimate)}, {p_phrase(contrast.p_value)}"
+def tested(test: Evidence) -> str:
+    """Return an estimate and its corrected p: "+9.8 [+5.3, +14.5] points, p = 0.005"."""
+    assert test.p_value is not None
+    return f"{in_points(test.estimate)}, {p_phrase(test.p_value)}"
 
 
 def in_points(estimate: Estimate) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from capdec_core.studies.claims import Claim, Contrast, Evidence, Verdict
-from capdec_core.studies.prefix_length_evidence import BLEU, CIDER, LONGEST, MIDDLE, Findings, decided
+from capdec_core.studies.prefix_length_evidence import BLEU, CIDER, LONGEST, MIDDLE, Findings
 from capdec_core.studies.prefix_length_grid import FAMILIES, STUDY_B_FAMILY, TUNED, family_of, title_of
 
 LONGER = "Longer prefixes tend to score higher."
@@ -19,7 +19,7 @@ def claims(found: Findings) -> list[Claim]:
 
 def _longer(found: Findings) -> Claim:
     """Decided by the trend in what Study B trained; the fixed-width MLP tells length from size."""
-    mlp, fixed = (decided(found.trends[family_of(mapper, False)]) for mapper in ("mlp", "fixed mlp"))
+    mlp, fixed = (found.trends[family_of(mapper, False)].sign for mapper in ("mlp", "fixed mlp"))
     verdict: Verdict
     if mlp > 0 and fixed > 0:
         verdict, reason = (
@@ -48,7 +48,7 @@ def _longer(found: Findings) -> Claim:
 def _elsewhere(found: Findings) -> str:
     """Say how CIDEr moves with k with the language model tuned, and with the other mappers."""
     others = [family for family in FAMILIES if family != STUDY_B_FAMILY]
-    signs = [decided(found.trends[family]) for family in others]
+    signs = [found.trends[family].sign for family in others]
     told = [f"{signs.count(1)} rise", f"{signs.count(-1)} fall", f"{signs.count(0)} show no trend"]
     return f"Of the other {len(others)} combinations of mapper and language model, {', '.join(told)}."
 

@@ -4,20 +4,26 @@ CIDEr is tested by image, BLEU-4 on the corpus: made anew from summed n-gram cou
 intervals, and after exchanging the systems' names on random images for its p-values.
 """
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
 
 from capdec_core.metrics import bleu_from_statistics
 from capdec_core.statistics import (
-    holm,
     linear_trend,
     paired_corpus_randomisation,
     paired_statistic_difference,
     paired_statistic_equivalence,
 )
-from capdec_core.studies.claims import ALPHA, Contrast, EquivalenceTest, Evidence, Pair, contrasts
+from capdec_core.studies.claims import (
+    Contrast,
+    EquivalenceTest,
+    Evidence,
+    Pair,
+    contrasts,
+    corrected,
+)
 from capdec_core.studies.conditions import Condition
 from capdec_core.studies.prefix_length_grid import (
     FAMILIES,
@@ -84,21 +90,13 @@ def findings(results: Results) -> Findings:
     return _corrected(raw)
 
 
-def decided(test: Evidence) -> int:
-    """Return 1 or -1 where an estimate is above or below 0 beyond doubt (interval and corrected p agree), else 0."""
-    if not test.estimate.excludes_zero or test.p_value is None or test.p_value > ALPHA:
-        return 0
-    return 1 if test.estimate.value > 0 else -1
-
-
 def trend(results: Results, family: str, lengths: tuple[int, ...] = STUDY_B) -> Evidence:
     """Return the slope of a family's CIDEr over log2(k), not corrected."""
     levels = [results.named(family, k) for k in lengths]
     found = linear_trend(
         [results.matrix(condition, CIDER) for condition in levels],
         np.log2(lengths).tolist(),
-        resamples=results.statistics.resamples,
-        generator=results.generator(),
+        **results.resampling(),
     )
     return Evidence(
         question=f"{title_of(family)}: do captions get better with every doubling of k?",
@@ -113,17 +111,10 @@ def bleu_contrast(results: Results, pair: Pair) -> Contrast:
     """Return a difference in corpus BLEU-4 with its interval and randomisation p, not corrected."""
     question, a, b = pair
     tables_a, tables_b = _statistics(results, a), _statistics(results, b)
-    options: dict[str, Any] = {"resamples": results.statistics.resamples}
     difference = paired_statistic_difference(
-        results.bleu(a, BLEU),
-        results.bleu(b, BLEU),
-        images=len(tables_a[0]),
-        generator=results.generator(),
-        **options,
+        results.bleu(a, BLEU), results.bleu(b, BLEU), images=len(tables_a[0]), **results.resampling()
     )
-    p_value = paired_corpus_randomisation(
-        tables_a, tables_b, _bleu4, generator=results.generator(), **options
-    )
+    p_value = paired_corpus_randomisation(tables_a, tables_b, _bleu4, **results.resampling())
     sides = results.ids(a), results.ids(b)
     return Contrast(
         question=question, metric=BLEU, estimate=difference, p_value=p_value, sides=sides, a=a, b=b
@@ -150,8 +141,7 @@ def _equivalence(results: Results, family: str) -> EquivalenceTest:
         results.bleu(b, BLEU),
         images=len(_statistics(results, a)[0]),
         margin=MARGIN,
-        resamples=results.statistics.resamples,
-        generator=results.generator(),
+        **results.resampling(),
     )
     return EquivalenceTest(
         question=f"{title_of(family)}: are k = {LONGEST} and k = {MIDDLE} equally good?",
@@ -185,12 +175,8 @@ def _size_pair(results: Results, tuned: bool) -> Pair:
 
 
 def _corrected(raw: Findings) -> Findings:
-    p_values = [test.p_value for test in raw.tests if test.p_value is not None]
-    adjusted = iter(holm(p_values).tolist())
-    groups = {
-        field.name: {
-            key: replace(test, p_value=next(adjusted)) for key, test in getattr(raw, field.name).items()
-        }
-        for field in fields(raw)
+    tests = iter(corrected(raw.tests))
+    groups: dict[str, Any] = {
+        field.name: {key: next(tests) for key in getattr(raw, field.name)} for field in fields(raw)
     }
     return Findings(**groups)

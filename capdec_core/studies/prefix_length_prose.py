@@ -13,7 +13,7 @@ from capdec_core.chart_style import POINTS
 from capdec_core.statistics import smallest_detectable_difference
 from capdec_core.studies.claims import Evidence
 from capdec_core.studies.phrases import comparison, in_points, listed, verdicts
-from capdec_core.studies.prefix_length_evidence import BLEU, CIDER, LONGEST, MARGIN, MIDDLE, decided
+from capdec_core.studies.prefix_length_evidence import BLEU, CIDER, LONGEST, MARGIN, MIDDLE
 from capdec_core.studies.prefix_length_grid import (
     FAMILIES,
     FIXED_AT,
@@ -36,7 +36,7 @@ def in_short(study: PrefixLength) -> str:
     cider = study.findings.tuning[CIDER]
     lines = [
         f"**Length.** With every doubling of the prefix, the CIDEr of an MLP before a frozen language model "
-        f"{MOVES[decided(slope)]}: {_tested(slope)}.",
+        f"{MOVES[slope.sign]}: {_tested(slope)}.",
         f"**The language model.** At k = {FIXED_AT}, the MLP before a tuned language model {comparison(cider)} that "
         f"before a frozen one: {_tested(cider)}.",
     ]
@@ -128,7 +128,7 @@ def size_or_length(study: PrefixLength) -> str:
             f"Language model {tuning_of(tuned)}: with every doubling of k CIDEr changes by {_tested(mlp)} in the MLP, "
             f"and by {_tested(fixed)} in the MLP of fixed width. At k = {LONGEST} the MLP, with "
             f"{_times(study, tuned)} the trainable parameters, {comparison(test)} the other: {_tested(test)}. In the "
-            f"transformer, which hardly grows with k, CIDEr {MOVES[decided(transformer)]}: {_tested(transformer)}."
+            f"transformer, which hardly grows with k, CIDEr {MOVES[transformer.sign]}: {_tested(transformer)}."
         )
     return listed(lines)
 
@@ -198,7 +198,7 @@ def _tested(test: Evidence) -> str:
 def _trend_line(study: PrefixLength, tuned: bool) -> str:
     found = {mapper: study.findings.trends[family_of(mapper, tuned)] for mapper in MAPPERS}
     told = [f"{_lower(MAPPERS[mapper])} {_tested(test)}" for mapper, test in found.items()]
-    signs = [decided(test) for test in found.values()]
+    signs = [test.sign for test in found.values()]
     return (
         f"**Language model {tuning_of(tuned)}.** Of the {len(MAPPERS)} mappers {signs.count(1)} rise with k over Study "
         f"B's lengths, {signs.count(-1)} fall and {signs.count(0)} are not shown to do either. CIDEr by every doubling "
@@ -234,7 +234,7 @@ def _resolution(study: PrefixLength) -> str:
 
 
 def _tuning_meaning(bleu: Evidence) -> str:
-    if decided(bleu):
+    if bleu.sign:
         return (
             "So a distance between a system whose MLP alone is trained and one that is trained throughout is not a "
             "distance between prefix lengths."

@@ -25,9 +25,6 @@ from capdec_core.studies.results import BLEU
 from capdec_core.studies.view import StudyView, evidence_table
 from capdec_core.tables import with_interval
 
-TAIL = 0.1
-"""The share of a training's steps, its last, over which its loss is averaged."""
-
 
 class PrefixLength(StudyView):
     """The chapter's results: everything that the notebook shows."""
@@ -61,14 +58,13 @@ class PrefixLength(StudyView):
         return pd.concat([self.results.table(), facts], axis=1)
 
     def _facts(self, condition: Condition) -> dict[str, Any]:
-        records = self.results.records(condition)
         return {
             "mapper": condition.family.split(", ")[0],
             "tuned": bool(condition.tuned),
             "k": int(condition.parameter or 0),
-            "trainable": records[0]["trainable_parameters"],
-            "seconds": float(np.median([record["seconds"] for record in records])),
-            "loss": float(np.mean([_late_loss(record["losses"]) for record in records])),
+            "trainable": self.results.records(condition)[0]["trainable_parameters"],
+            "seconds": self.results.seconds(condition),
+            "loss": float(np.mean(self.results.final_losses(condition))),
         }
 
     def line(self, family: str) -> pd.DataFrame:
@@ -160,7 +156,3 @@ class PrefixLength(StudyView):
             self.named(family_of("linear", False), STUDY_B[1]),
             self.named(family_of("transformer", False), STUDY_B[1]),
         ]
-
-
-def _late_loss(losses: Sequence[float]) -> float:
-    return float(np.mean(losses[-max(1, round(TAIL * len(losses))) :]))

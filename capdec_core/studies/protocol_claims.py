@@ -5,11 +5,10 @@ are chosen anew, since swapping captions between systems would change what the b
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from capdec_core.protocol import Drawn
-from capdec_core.statistics import holm
-from capdec_core.studies.claims import Claim, Contrast, Verdict
+from capdec_core.studies.claims import Claim, Contrast, Verdict, corrected
 from capdec_core.studies.conditions import Condition
 from capdec_core.studies.phrases import within_sentence
 from capdec_core.studies.protocol_scores import METRIC, PUBLISHED, SEED, WHOLE, ProtocolScores
@@ -53,8 +52,7 @@ def comparisons(study: ProtocolScores) -> list[Compared]:
         for protocol in (WHOLE, PUBLISHED)
         for other in (STUDENT, DIRECTED)
     ]
-    adjusted = holm([contrast.p_value or 0 for contrast in found])
-    return [replace(contrast, p_value=float(p)) for contrast, p in zip(found, adjusted, strict=True)]
+    return corrected(found)
 
 
 def _compared(study: ProtocolScores, protocol: str, a: Condition, b: Condition) -> Compared:

@@ -111,8 +111,7 @@ class ProtocolScores(StudyView):
 
     def draw(self, rounds: Mapping[str, list[Round]]) -> dict[str, Drawn]:
         """Return every system's score under some protocols, with the same resamples each time."""
-        resamples, generator = self.results.statistics.resamples, self.results.generator()
-        return draw(rounds, self.captioners.owner, resamples=resamples, generator=generator)
+        return draw(rounds, self.captioners.owner, **self.results.resampling())
 
     def estimate(self, drawn: Drawn, column: int, *systems: int) -> Estimate:
         """Return a column of `drawn` with its interval; `systems` are those whose seeds it rests on."""

@@ -6,7 +6,6 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
-from capdec_core.material import corpus_of
 from capdec_core.protocol import (
     Drawn,
     Turn,
@@ -196,8 +195,5 @@ class ProtocolStudy(ProtocolScores):
 
     def chosen_examples(self, count: int) -> Examples:
         """Return the first of the images that the baseline's first seed chooses, best first, with captions."""
-        split = corpus_of(self.profile).split("test")
         indices = best_images(self.captioners.scores[0], count).tolist()
-        captions = {c.label: self.results.captions(c) for c in (self.baseline, *self.strongest.values())}
-        systems = {label: [found[split.ids[i]] for i in indices] for label, found in captions.items()}
-        return Examples(split.render(indices), [split.captions[i][0] for i in indices], systems)
+        return self.captioned([self.baseline, *self.strongest.values()], indices)

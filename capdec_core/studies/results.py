@@ -21,6 +21,9 @@ BLEU = ("BLEU-1", "BLEU-2", "BLEU-3", "BLEU-4")
 CORPUS = ("METEOR", "CHAIRi", "distinct-2", "identical", "length")
 """Metrics shown without an interval, as the mean over seeds of the corpus score."""
 
+END = 0.1
+"""The training loss at the end is the mean over this last share of the steps, since one batch says little."""
+
 
 @dataclass(frozen=True)
 class Results:
@@ -74,6 +77,15 @@ class Results:
         """Return one record a seed: losses, measured cosine, cost, versions."""
         return [self.store.record(cell) for cell in self.cells[condition]]
 
+    def final_losses(self, condition: Condition) -> list[float]:
+        """Return each seed's training loss (nats a token) at the end: the mean over the last tenth of the steps."""
+        losses = [record["losses"] for record in self.records(condition)]
+        return [float(np.mean(run[-max(1, round(END * len(run))) :])) for run in losses]
+
+    def seconds(self, condition: Condition) -> float:
+        """Return the median over seeds of a cell's seconds of training and decoding."""
+        return float(np.median([record["seconds"] for record in self.records(condition)]))
+
     def cosine(self, condition: Condition) -> float:
         """Return the mean cosine between a training embedding and its perturbed copy, measured in training."""
         return float(np.mean([record["mean_cosine"] for record in self.records(condition)]))
@@ -81,6 +93,10 @@ class Results:
     def generator(self) -> np.random.Generator:
         """Return the generator of one interval: every interval draws the same resamples."""
         return np.random.default_rng(self.statistics.seed)
+
+    def resampling(self) -> dict[str, Any]:
+        """Return what every interval and test takes: `resamples` and a fresh `generator`."""
+        return {"resamples": self.statistics.resamples, "generator": self.generator()}
 
     def interval(self, condition: Condition, metric: str, split: str = "test") -> Estimate:
         """Return a metric's value with its interval over images and seeds; ValueError where none can be made."""
@@ -90,13 +106,11 @@ class Results:
         return self._intervals[key]
 
     def _interval(self, condition: Condition, metric: str, split: str) -> Estimate:
-        options: dict[str, Any] = {"resamples": self.statistics.resamples, "generator": self.generator()}
         if metric in MEANS:
-            return bootstrap_interval(self.matrix(condition, metric, split), **options)
+            return bootstrap_interval(self.matrix(condition, metric, split), **self.resampling())
         statistic = self.bleu(condition, metric, split)
-        return bootstrap_statistic(
-            statistic, images=len(self.scores(condition, split)[0]["statistics"]), **options
-        )
+        images = len(self.scores(condition, split)[0]["statistics"])
+        return bootstrap_statistic(statistic, images=images, **self.resampling())
 
     def bleu(self, condition: Condition, metric: str, split: str = "test") -> Statistic:
         """Return BLEU as a function of how often each image is drawn; ValueError for another metric."""

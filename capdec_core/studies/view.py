@@ -73,9 +73,13 @@ class StudyView(ABC):
 
     def examples(self, shown: Sequence[Condition], count: int = EXAMPLES) -> Examples:
         """Return test images spread evenly over the split, with the conditions' captions (first seed)."""
+        images = len(self.results.captions(shown[0]))
+        return self.captioned(shown, np.linspace(0, images - 1, count).round().astype(int).tolist())
+
+    def captioned(self, shown: Sequence[Condition], indices: Sequence[int]) -> Examples:
+        """Return the test images at these indices with the conditions' captions (first seed)."""
         split = corpus_of(self.profile).split("test")
         captions = {condition.label: self.results.captions(condition) for condition in shown}
-        indices = np.linspace(0, len(next(iter(captions.values()))) - 1, count).round().astype(int).tolist()
         systems = {label: [found[split.ids[i]] for i in indices] for label, found in captions.items()}
         return Examples(split.render(indices), [split.captions[i][0] for i in indices], systems)
 
@@ -90,7 +94,7 @@ class StudyView(ABC):
 def difference(results: Results, a: Condition, b: Condition, metric: str) -> Estimate:
     """Return the difference of two conditions' means on test captions, `a` minus `b`, with its interval."""
     x, y = results.matrix(a, metric), results.matrix(b, metric)
-    return paired_difference(x, y, resamples=results.statistics.resamples, generator=results.generator())
+    return paired_difference(x, y, **results.resampling())
 
 
 def evidence_table(found: Sequence[Evidence]) -> pd.DataFrame:

@@ -72,6 +72,10 @@ class Published:
         """Return Study B's own row of prefix length k; StopIteration if it has none."""
         return next(row for row in self.prefix_lengths if (row.paper, row.prefix_length) == ("study_b", k))
 
+    def compared(self, system: str) -> PublishedScores:
+        """Return a row of Study B's table of captioners by its name; StopIteration if it has none."""
+        return next(row for row in self.comparison if row.system == system)
+
     def reading_table(self, rows: Sequence[PublishedScores], metrics: Sequence[str]) -> pd.DataFrame:
         """Return rows for reading: system, scores as printed, trainable parameters, and the paper with a link."""
         lines = [
