@@ -13,6 +13,10 @@ MINIATURE = DATA / "miniature"
 CACHE = DATA / "cache"
 BANKS = CACHE / "embeddings"
 
+REAL_DATA = [
+    Path(p).resolve() for p in (os.environ.get("CAPDEC_DATA"), DATA, ROOT.parent / "shared/data") if p
+]
+
 NOTEBOOKS = ROOT / "notebooks"
 REPORT_SOURCE = NOTEBOOKS / "_report"
 

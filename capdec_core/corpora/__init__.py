@@ -13,9 +13,10 @@ from capdec_core.errors import CapdecError
 class Split:
     """One split of one corpus; the lists are parallel, one entry an image.
 
-    `ids` are unique and stable; `captions` holds five a image; `labels` are the object nouns that are
+    `ids` are unique and stable; `captions` holds those of each image; `labels` are the object nouns that are
     present in each image (None where the corpus does not know them). `render` takes image indices and
-    returns the images as uint8 (n, height, width, 3).
+    returns the images as uint8 (n, height, width, 3); it may be called from several threads at once. Where a split
+    is `text_only`, captions without photographs, it raises CapdecError.
     """
 
     name: str
@@ -23,6 +24,7 @@ class Split:
     captions: list[list[str]]
     labels: list[list[str]] | None
     render: Callable[[Sequence[int]], np.ndarray]
+    text_only: bool = False
 
 
 class Corpus(Protocol):
@@ -45,10 +47,34 @@ class Corpus(Protocol):
         ...
 
 
-def load_corpus(name: str, seed: int, sizes: Mapping[str, int]) -> Corpus:
-    """Return a corpus by name; an unknown name raises CapdecError, which lists the right ones."""
-    if name != "scenes":
-        raise CapdecError(f"no corpus {name!r}; the corpora are: scenes")
-    from capdec_core.corpora.scenes import Scenes
+CORPORA = ("scenes", "flickr8k", "flickr30k", "flickr30k-to-flickr8k")
 
-    return Scenes(seed, sizes)
+
+def load_corpus(name: str, seed: int, sizes: Mapping[str, int]) -> Corpus:
+    """Return a corpus by name.
+
+    Args:
+        name: one of `CORPORA`; "flickr30k-to-flickr8k" trains on the captions of the one and has the other's images.
+        seed: of the generated world; the others have no chance in them.
+        sizes: images of each split that are used, of photographs the first ones.
+
+    Raises:
+        CapdecError: an unknown corpus, split or size; data that is missing or damaged.
+    """
+    if name not in CORPORA:
+        raise CapdecError(f"no corpus {name!r}; the corpora are: {', '.join(CORPORA)}")
+    if name == "scenes":
+        from capdec_core.corpora.scenes import Scenes
+
+        return Scenes(seed, sizes)
+    from capdec_core.corpora.cross import CrossCorpus
+    from capdec_core.corpora.flickr8k import Flickr8k
+    from capdec_core.corpora.flickr30k import Flickr30k
+
+    if name == "flickr8k":
+        return Flickr8k(sizes)
+    if name == "flickr30k":
+        return Flickr30k(sizes)
+    training = {split: size for split, size in sizes.items() if split == "train"}
+    evaluation = {split: size for split, size in sizes.items() if split != "train"}
+    return CrossCorpus(Flickr30k(training), Flickr8k(evaluation))
