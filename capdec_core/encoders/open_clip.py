@@ -10,12 +10,15 @@ import torch
 from PIL import Image
 from safetensors import SafetensorError
 
+from capdec_core.device import autocast
+from capdec_core.encoders.prefetch import prefetched
+from capdec_core.encoders.text_tower import CausalTextTower, causal_text_tower
 from capdec_core.errors import CapdecError
 from capdec_core.files import digest, file_digest
 from capdec_core.resume import tensor_digest
 
-IMAGE_BATCH = 256
-TEXT_BATCH = 1024
+IMAGE_BATCH = 64
+TEXT_BATCH = 256
 UNREADABLE = (
     AssertionError,
     KeyError,
@@ -33,7 +36,8 @@ class OpenClipEncoder:
     """A frozen open_clip model that answers the `Encoder` protocol.
 
     Images are prepared as the model's own evaluation transform does it (resize, centre crop, normalise);
-    images that already have the model's size go through the same normalisation in one batch.
+    images that already have the model's size go through the same normalisation in one batch. On a GPU that has
+    bfloat16 the model computes in it, under autocast; embeddings are float32 everywhere.
 
     Raises:
         CapdecError: the model or its weights cannot be loaded; the message carries open_clip's reason.
@@ -46,6 +50,7 @@ class OpenClipEncoder:
         self.model: Any
         self.transform: Any
         self.model, self.transform = _load(model, pretrained, self.device)
+        self.text_tower = causal_text_tower(self.model)
         self.tokenizer = _load_tokenizer(model)
         self.name = name or (f"{model} ({pretrained})" if pretrained else model)
         self.fingerprint = _fingerprint(model, pretrained, self.model)
@@ -56,24 +61,46 @@ class OpenClipEncoder:
         """Embed uint8 RGB images (n, height, width, 3) as float32 (n, dim), at their raw norm."""
         if images.dtype != np.uint8 or images.ndim != 4 or images.shape[3] != 3:
             raise ValueError(f"images must be uint8 (n, height, width, 3), not {images.dtype} {images.shape}")
-        rows = [self._encode_pixels(images[i : i + IMAGE_BATCH]) for i in range(0, len(images), IMAGE_BATCH)]
+        batches = [images[i : i + IMAGE_BATCH] for i in range(0, len(images), IMAGE_BATCH)]
+        fit = self._fit(images)
+        prepared = map(self._normalised, batches) if fit else prefetched(self._transformed, batches)
+        with autocast(self.device):
+            rows = [self.model.encode_image(pixels.to(self.device)) for pixels in prepared]
         return torch.cat(rows).float().cpu().numpy()
 
     @torch.inference_mode()
     def encode_texts(self, texts: list[str]) -> np.ndarray:
-        """Embed sentences as float32 (n, dim), at their raw norm."""
-        tokens = self.tokenizer(texts)
-        rows = [self.model.encode_text(part.to(self.device)) for part in tokens.split(TEXT_BATCH)]
-        return torch.cat(rows).float().cpu().numpy()
+        """Embed sentences as float32 (n, dim), at their raw norm; batches are of similar length."""
+        tokens, tower = self.tokenizer(texts), self.text_tower
+        with autocast(self.device):
+            rows = self._by_length(tokens, tower) if tower else self._whole(tokens)
+        return rows.float().cpu().numpy()
 
-    def _encode_pixels(self, images: np.ndarray) -> torch.Tensor:
+    def _whole(self, tokens: torch.Tensor) -> torch.Tensor:
+        """Embed token ids (n, context), padding included."""
+        parts = [self.model.encode_text(part.to(self.device)) for part in tokens.split(TEXT_BATCH)]
+        return torch.cat(parts)
+
+    def _by_length(self, tokens: torch.Tensor, tower: CausalTextTower) -> torch.Tensor:
+        """Embed token ids (n, context), the short ones first, each batch cut behind its longest sentence."""
+        lengths = tower.lengths(tokens)
+        order = lengths.argsort()
+        parts = []
+        for batch in order.split(TEXT_BATCH):
+            cut = tokens[batch, : int(lengths[batch[-1]])]
+            parts.append(tower(cut.to(self.device), lengths[batch].to(self.device)))
+        return torch.cat(parts)[order.argsort().to(self.device)]
+
+    def _fit(self, images: np.ndarray) -> bool:
+        """Tell whether the images have the model's own size."""
         size = self.model.visual.image_size
-        height, width = size if isinstance(size, tuple | list) else (size, size)
-        if images.shape[1:3] == (height, width):
-            pixels = normalise(torch.from_numpy(images).to(self.device), self.model.visual.preprocess_cfg)
-        else:
-            pixels = torch.stack([self.transform(Image.fromarray(image)) for image in images]).to(self.device)
-        return self.model.encode_image(pixels)
+        return images.shape[1:3] == (tuple(size) if isinstance(size, tuple | list) else (size, size))
+
+    def _normalised(self, images: np.ndarray) -> torch.Tensor:
+        return normalise(torch.from_numpy(images).to(self.device), self.model.visual.preprocess_cfg)
+
+    def _transformed(self, images: np.ndarray) -> torch.Tensor:
+        return torch.stack([self.transform(Image.fromarray(image)) for image in images])
 
 
 def normalise(images: torch.Tensor, preprocess: dict) -> torch.Tensor:
