@@ -81,17 +81,22 @@ def _miniature(profile: ProfileName = "scenes") -> None:
 
 @app.command("gap")
 def _gap(
-    file: Annotated[
-        Path | None, typer.Argument(help="A .npy array (2, n, d): image and text embeddings in pairs.")
+    files: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            help="A .npy array (2, n, d), image and text embeddings in pairs; or two arrays, images (n, d) and "
+            "texts (n, d) or (n, captions, d).",
+            metavar="[IMAGES] [TEXTS]",
+        ),
     ] = None,
     profile: ProfileName = "scenes",
     device: DeviceName = "cpu",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
 ) -> None:
-    """Measure the modality gap: of a file of pairs, or of a profile's encoder on its test split."""
+    """Measure the modality gap: of embeddings in files, or of a profile's encoder on its test split."""
     from capdec_core import gap
 
-    found = gap.of_profile(profile, device) if file is None else gap.of_file(file)
+    found = gap.anatomy_of_files(files, profile) if files else gap.anatomy_of_profile(profile, device)
     print(gap.as_json(found) if as_json else gap.as_table(found))
 
 

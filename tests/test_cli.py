@@ -100,7 +100,7 @@ def test_an_error_of_the_program_is_not_hidden(monkeypatch: pytest.MonkeyPatch) 
     def broken(*_: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr("capdec_core.gap.of_profile", broken)
+    monkeypatch.setattr("capdec_core.gap.anatomy_of_profile", broken)
     monkeypatch.setattr(sys, "argv", ["capdec", "gap"])
     with pytest.raises(ZeroDivisionError):
         cli.main()

@@ -8,8 +8,9 @@ import pytest
 from typer.testing import CliRunner
 
 from capdec_core.cli import app
+from capdec_core.embeddings import unit_rows
 from capdec_core.errors import CapdecError
-from capdec_core.gap import geometry, of_file, of_profile, recall
+from capdec_core.gap import RANKS, blocks, geometry, of_file, of_profile, recall
 
 
 def test_published_clip_pairs(shared_data: Path) -> None:
@@ -35,10 +36,27 @@ def test_matched_by_hand_with_two_captions_an_image() -> None:
 
 
 def test_recall_counts_ties_against_the_query() -> None:
-    similarity = np.zeros((3, 20))
-    own = np.zeros((3, 20), dtype=bool)
-    own[:, 0] = True
-    assert recall(similarity, own) == {1: 0.0, 5: 0.0, 10: 0.0}
+    queries, items = np.zeros((3, 4)), np.zeros((20, 4))
+    own_first = np.arange(20)
+    assert recall(queries, items, np.zeros(3), own_first) == {1: 0.0, 5: 0.0, 10: 0.0}
+
+
+@pytest.mark.parametrize("block", [1, 70, 1 << 22])
+def test_blocks_give_what_the_whole_matrix_of_cosines_gives(
+    monkeypatch: pytest.MonkeyPatch, block: int
+) -> None:
+    """Means over the matched and the mismatched pairs, and ranks by sorting, for captions in any order."""
+    monkeypatch.setattr(blocks, "BLOCK", block)
+    rng = np.random.default_rng(1)
+    images, owners = rng.normal(size=(23, 6)), rng.permutation(np.repeat(np.arange(23), 3))
+    texts = images[owners] + rng.normal(size=(69, 6))
+    found, cosines = geometry(images, texts, owners), unit_rows(images) @ unit_rows(texts).T
+    own = np.arange(23)[:, None] == owners
+    assert found.matched == pytest.approx(cosines[own].mean(), rel=1e-6)
+    assert found.mismatched == pytest.approx(cosines[~own].mean(), rel=1e-5)
+    for table, mine, told in ((cosines, own, found.image_to_text), (cosines.T, own.T, found.text_to_image)):
+        sorted_own = np.take_along_axis(mine, np.argsort(-table, axis=1), axis=1)
+        assert told == {k: pytest.approx(sorted_own[:, :k].any(axis=1).mean()) for k in RANKS}
 
 
 def test_a_constant_offset_is_the_gap() -> None:
