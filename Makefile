@@ -10,7 +10,7 @@ CAPDEC := $(BIN)/capdec
 OPTIONS = --profile $(PROFILE) --device $(DEVICE)
 
 .DEFAULT_GOAL := help
-.PHONY: help env reproduce smoke study report miniature test lint lock sync clean
+.PHONY: help env reproduce smoke study report miniature test lint bench lock sync clean
 
 help:  ## Show this list
 	@echo "CapDec Book: make TARGET [PROFILE=$(subst $(eval ) ,|,$(basename $(notdir $(sort $(wildcard capdec_core/profiles/*.toml)))))] [DEVICE=cpu|cuda|cuda:N]"
@@ -42,6 +42,9 @@ test: $(READY) lint  ## Lint, type check and run the tests
 
 lint: $(READY)  ## ruff and mypy
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
+
+bench: $(READY)  ## Speed against the reference recipe, as ratios (an hour on two cores)
+	@$(BIN)/python -m benchmarks --device $(DEVICE)
 
 lock: $(READY)  ## Resolve pyproject.toml into requirements.lock and environment.yml
 	@$(BIN)/python scripts/make_lock.py

@@ -14,7 +14,7 @@ from capdec_core.profiles import profile_names
 ROOT = Path(__file__).resolve().parent.parent
 TARGETS = [
     *("help", "env", "reproduce", "smoke", "study", "report", "miniature"),
-    *("test", "lint", "lock", "sync", "clean"),
+    *("test", "lint", "bench", "lock", "sync", "clean"),
 ]
 INDEX = r"https?://[\w.-]*(?:pypi|pythonhosted|artifactory|nexus|mirror|conda\.)[\w.-]*"
 MACHINE_PATH = r"(?<![\w.])/(?:work|root|home|Users|tmp|mnt|scratch)/[\w.]"
