@@ -104,8 +104,8 @@ def test_one_by_one_is_the_same_as_together(miniature: OpenClipEncoder) -> None:
 def test_blocks_make_no_difference(miniature: OpenClipEncoder, monkeypatch: pytest.MonkeyPatch) -> None:
     images, texts = pictures(5), [*TEXTS, "a cup", "a bus"]
     expected = miniature.encode_images(images), miniature.encode_texts(texts)
-    monkeypatch.setattr("capdec_core.encoders.open_clip.IMAGE_BATCH", 2)
-    monkeypatch.setattr("capdec_core.encoders.open_clip.TEXT_BATCH", 2)
+    monkeypatch.setattr("capdec_core.encoders.open_clip.IMAGE_BATCH", {"cpu": 2})
+    monkeypatch.setattr("capdec_core.encoders.open_clip.TEXT_BATCH", {"cpu": 2})
     assert miniature.encode_images(images) == pytest.approx(expected[0], rel=1e-4, abs=1e-5)
     assert miniature.encode_texts(texts) == pytest.approx(expected[1], rel=1e-4, abs=1e-5)
 

@@ -89,7 +89,7 @@ def test_without_padding_the_embedding_is_the_same(encoder: OpenClipEncoder) -> 
 def test_no_batch_is_longer_than_its_longest_sentence(
     encoder: OpenClipEncoder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("capdec_core.encoders.open_clip.TEXT_BATCH", 2)
+    monkeypatch.setattr("capdec_core.encoders.open_clip.TEXT_BATCH", {"cpu": 2})
     assert computed(encoder, TEXTS) == [3, 7, 20]
     assert encoder.encode_texts(TEXTS) == pytest.approx(padded(encoder, TEXTS), rel=1e-6, abs=1e-6)
 

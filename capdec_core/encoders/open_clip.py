@@ -17,8 +17,9 @@ from capdec_core.errors import CapdecError
 from capdec_core.files import digest, file_digest
 from capdec_core.resume import tensor_digest
 
-IMAGE_BATCH = 64
-TEXT_BATCH = 256
+IMAGE_BATCH = {"cpu": 32, "cuda": 128}
+TEXT_BATCH = {"cpu": 64, "cuda": 1024}
+"""By type of device: a processor is fastest where a batch stays in its cache, a GPU where it is filled."""
 UNREADABLE = (
     AssertionError,
     KeyError,
@@ -61,7 +62,8 @@ class OpenClipEncoder:
         """Embed uint8 RGB images (n, height, width, 3) as float32 (n, dim), at their raw norm."""
         if images.dtype != np.uint8 or images.ndim != 4 or images.shape[3] != 3:
             raise ValueError(f"images must be uint8 (n, height, width, 3), not {images.dtype} {images.shape}")
-        batches = [images[i : i + IMAGE_BATCH] for i in range(0, len(images), IMAGE_BATCH)]
+        step = IMAGE_BATCH[self.device.type]
+        batches = [images[i : i + step] for i in range(0, len(images), step)]
         fit = self._fit(images)
         prepared = map(self._normalised, batches) if fit else prefetched(self._transformed, batches)
         with autocast(self.device):
@@ -78,15 +80,15 @@ class OpenClipEncoder:
 
     def _whole(self, tokens: torch.Tensor) -> torch.Tensor:
         """Embed token ids (n, context), padding included."""
-        parts = [self.model.encode_text(part.to(self.device)) for part in tokens.split(TEXT_BATCH)]
-        return torch.cat(parts)
+        parts = tokens.split(TEXT_BATCH[self.device.type])
+        return torch.cat([self.model.encode_text(part.to(self.device)) for part in parts])
 
     def _by_length(self, tokens: torch.Tensor, tower: CausalTextTower) -> torch.Tensor:
         """Embed token ids (n, context), the short ones first, each batch cut behind its longest sentence."""
         lengths = tower.lengths(tokens)
-        order = lengths.argsort()
+        order = lengths.argsort(stable=True)
         parts = []
-        for batch in order.split(TEXT_BATCH):
+        for batch in order.split(TEXT_BATCH[self.device.type]):
             cut = tokens[batch, : int(lengths[batch[-1]])]
             parts.append(tower(cut.to(self.device), lengths[batch].to(self.device)))
         return torch.cat(parts)[order.argsort().to(self.device)]
