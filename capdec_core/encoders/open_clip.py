@@ -38,7 +38,8 @@ class OpenClipEncoder:
 
     Images are prepared as the model's own evaluation transform does it (resize, centre crop, normalise);
     images that already have the model's size go through the same normalisation in one batch. On a GPU that has
-    bfloat16 the model computes in it, under autocast; embeddings are float32 everywhere.
+    bfloat16 the model computes in it, under autocast; embeddings are float32 everywhere. The fingerprint is that of
+    the weights: like a cell, an embedding is named by what it is made of and not by the device that computed it.
 
     Raises:
         CapdecError: the model or its weights cannot be loaded; the message carries open_clip's reason.
