@@ -1,5 +1,6 @@
 """The embedding bank: encoded once, whole or to be gone on with, in the order of the captions."""
 
+import os
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -12,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.lib.format import open_memmap
-from small_world import CAPTIONS, CountingEncoder, ToyCorpus
+from small_world import CAPTIONS, CountingEncoder, ToyCorpus, die
 
 from capdec_core import embeddings
 from capdec_core.corpora import Split
@@ -102,6 +103,25 @@ def test_what_was_cut_off_goes_on_behind_the_last_whole_block(tmp_path: Path, mo
     assert rest.image_calls == whole.image_calls[2:]
     assert rest.text_calls == whole.text_calls[2:]
     assert len(list((tmp_path / "cut").iterdir())) == 1
+
+
+def test_a_process_that_is_killed_loses_one_block_at_most(tmp_path: Path) -> None:
+    corpus, rest = many(9), CountingEncoder()
+
+    class Killed(CountingEncoder):
+        def encode_texts(self, texts: list[str]) -> np.ndarray:
+            if len(self.text_calls) == 4:
+                die()
+            return super().encode_texts(texts)
+
+    child = os.fork()
+    if not child:
+        bank(tmp_path, corpus, Killed(), "train", "text")
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9
+    rows = bank(tmp_path, corpus, rest, "train", "text")
+    assert len(rest.text_calls) == 9 - 4
+    flat = [caption for group in corpus.captions["train"] for caption in group]
+    assert np.array_equal(rows, np.stack([rest.of_text(caption) for caption in flat]))
 
 
 def shortened(partial: Path, progress: Path) -> None:
