@@ -116,7 +116,10 @@ def test_a_process_that_is_killed_loses_one_block_at_most(tmp_path: Path) -> Non
 
     child = os.fork()
     if not child:
-        bank(tmp_path, corpus, Killed(), "train", "text")
+        try:
+            bank(tmp_path, corpus, Killed(), "train", "text")
+        finally:
+            os._exit(1)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9
     rows = bank(tmp_path, corpus, rest, "train", "text")
     assert len(rest.text_calls) == 9 - 4
