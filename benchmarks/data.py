@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from torch import Tensor
@@ -78,18 +79,28 @@ def photo_data(batch_size: int, batches: int, dim: int, seed: int = 0) -> Traini
 def spread_rows(lengths: Sequence[int], batch_size: int, batches: int, seed: int) -> list[int]:
     """Return the rows of batches that stand for a whole epoch of batches sorted by length.
 
-    The corpus is sorted by length, ties in random order, and cut into `batches` equal parts; from the middle of
-    each come `batch_size` rows. Sorted again into batches of that size, they are these very batches.
+    The corpus is sorted by length, ties in random order, and cut into `batches` equal parts; from each comes the
+    run of `batch_size` captions whose mean length is nearest to the part's. Sorted again into batches of that
+    size, they are these very batches.
 
     Raises ValueError if the corpus has too few captions.
     """
     part = len(lengths) // batches
     if part < batch_size:
         raise ValueError(f"{len(lengths)} captions do not hold {batches} batches of {batch_size}")
-    ties = torch.randperm(len(lengths), generator=torch.Generator().manual_seed(seed)).tolist()
-    order = sorted(ties, key=lengths.__getitem__)
-    first = (part - batch_size) // 2
-    return [row for start in range(0, part * batches, part) for row in order[start + first :][:batch_size]]
+    ties = torch.randperm(len(lengths), generator=torch.Generator().manual_seed(seed)).numpy()
+    order = ties[np.argsort(np.asarray(lengths)[ties], kind="stable")]
+    rows: list[int] = []
+    for start in range(0, part * batches, part):
+        own = order[start : start + part]
+        rows += own[_typical(np.asarray(lengths)[own], batch_size) :][:batch_size].tolist()
+    return rows
+
+
+def _typical(lengths: np.ndarray, size: int) -> int:
+    """Return where, in sorted lengths, the first `size` neighbours begin whose mean is nearest to all lengths'."""
+    means = np.convolve(lengths, np.ones(size) / size, mode="valid")
+    return int(np.abs(means - lengths.mean()).argmin())
 
 
 def unit_rows(count: int, dim: int, seed: int) -> Tensor:
@@ -108,9 +119,8 @@ def photo_tokens() -> tuple[list[list[int]], str]:
         split = load_corpus("scenes", 0, {"train": WORLD_IMAGES}).split("train")
         texts, what = [caption for group in split.captions for caption in group], "generated captions"
     encodings = _byte_pairs(texts).encode_batch_fast(texts)
-    return [
-        encoding.ids for encoding in encodings
-    ], f"{len(texts):,} {what}, byte pairs trained on them (GPT-2's own need a download)"
+    source = f"{len(texts):,} {what}, byte pairs trained on them (GPT-2's own need a download)"
+    return [encoding.ids for encoding in encodings], source
 
 
 def _byte_pairs(texts: Sequence[str]) -> Tokenizer:

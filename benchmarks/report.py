@@ -39,7 +39,7 @@ def headline(records: list[dict[str, Any]]) -> list[str]:
             item["name"],
             ratio_text(item),
             bar_text(item),
-            _met(item) + (f" ({QUICK})" if record["quick"] else ""),
+            QUICK if record["quick"] else _met(item),
         ]
         for record in records
         for item in record.get("result", {}).get("comparisons", [])

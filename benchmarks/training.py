@@ -224,6 +224,6 @@ NOTES = [
     f"learning rate ({LEARNING_RATE:g}) and noise (Gaussian, variance {VARIANCE:g} per coordinate); GPT-2 small has "
     "random weights and its own dropout, 0.1. One run visits every caption once; this project's batches hold captions "
     "of nearly equal length, the reference's are random and padded to the whole corpus's longest.",
-    "GPT-2 small on a CPU: three batches, from the shortest, the middle and the longest third of COCO's captions; "
+    "GPT-2 small on a CPU: three batches, one of typical length from each third of COCO's captions by length; "
     "both sides make their optimiser's state anew in each run.",
 ]
