@@ -1,26 +1,47 @@
-"""Score the captions of many cells at once: each metric starts once a process, references are prepared once."""
+"""Score the captions of many cells at once, with one start of Java for the tokenizer and one for METEOR.
+
+METEOR's Java aligns every distinct caption of an image beside the processes, which embed blocks of distinct
+sentences for MiniLM and score parts of the systems by what reads words; whichever is free takes the next.
+"""
 
 import multiprocessing
 import tempfile
-from collections.abc import Mapping
-from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from collections import deque
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from tqdm import tqdm
 
-from capdec_core.corpora import Split
-from capdec_core.files import read_json, write_json
 from capdec_core.material import corpus_of
-from capdec_core.metrics import Scores, score, score_for_selection
-from capdec_core.metrics.semantic import SentenceSpace, encode_sentences
+from capdec_core.metrics import Scores
+from capdec_core.metrics.captions import Aligned, tokenized
+from capdec_core.metrics.judges import (
+    Objects,
+    Wording,
+    add_meteor,
+    add_semantic,
+    lexical_scores,
+    selection_scores,
+)
+from capdec_core.metrics.meteor import MeteorProcess
+from capdec_core.metrics.minilm import DIM, encode_sentences
+from capdec_core.metrics.semantic import SentenceSpace
 from capdec_core.profiles import Profile
 
 JUDGED_SPLITS = ("test",)
 """Splits whose captions are scored by every metric; selection on the others is by CIDEr and needs no more."""
+
+SENTENCES = 4096
+"""Sentences that a process embeds before it takes other work (6 MiB of embeddings)."""
+
+PARTS = 4
+"""Parts into which a split's systems are dealt, for each process: more even out the load and repeat the
+references' side."""
 
 
 class System(NamedTuple):
@@ -32,17 +53,26 @@ class System(NamedTuple):
 
 
 Captions = Mapping[str, list[str]]
-T = TypeVar("T")
 
 
 @dataclass(frozen=True)
 class _Task:
-    """What every process of a scoring needs beside its systems."""
+    """The systems of one split, told as they are or tokenised; a system goes by the words of its key."""
 
     profile: Profile
-    decodings: Mapping[str, str]
-    sentences: Path
-    device: str
+    split: str
+    told: Aligned
+    wording: Wording
+
+    @property
+    def judged(self) -> bool:
+        """Whether every metric is asked for, not only the one that settings are chosen by."""
+        return self.split in JUDGED_SPLITS
+
+    def parts(self, count: int) -> list[list[str]]:
+        """Deal the systems into up to `count` parts."""
+        names = list(self.told.answers)
+        return [part for part in (names[start::count] for start in range(count)) if part]
 
 
 def score_systems(
@@ -54,83 +84,119 @@ def score_systems(
 ) -> dict[System, Scores]:
     """Score systems in up to `processes` processes of one thread each; a system's scores depend on no other's.
 
-    (Up to rounding: MiniLM's embedding of a sentence may differ by 1e-7 with the sentences beside it.) MiniLM
-    reads each distinct caption once, whichever systems say it. `decodings` are words for the signature, by cell.
+    (Up to rounding: MiniLM's embedding of a sentence may differ by 1e-7 with the sentences beside it.) METEOR
+    and MiniLM read each distinct caption once, whichever systems say it. `decodings` are words for the
+    signature, by cell. CapdecError where Java fails.
     """
-    parts = [
-        {system: systems[system] for system in group}
-        for split in sorted({system.split for system in systems})
-        for group in _groups(sorted(system for system in systems if system.split == split), processes)
-    ]
+    tasks = [_task(profile, split, systems, decodings) for split in sorted({key.split for key in systems})]
     context = multiprocessing.get_context("spawn")
-    found: dict[System, Scores] = {}
     with (
         tempfile.TemporaryDirectory() as folder,
+        ThreadPoolExecutor(max_workers=1) as beside,
+        MeteorProcess() as meteor,
         ProcessPoolExecutor(max_workers=processes, mp_context=context) as pool,
     ):
-        task = _Task(profile, decodings, Path(folder), device)
-        _embed_sentences(task, systems, pool, processes)
-        futures = [pool.submit(_score_part, task, part) for part in parts]
-        for future in tqdm(futures, desc="score", unit="part"):
-            found |= future.result()
-    return found
+        embedding = _Embedding(tasks, pool, device)
+        tokens = tokenized([task.told for task in tasks])
+        aligned = [
+            beside.submit(meteor.score, told.references, told.firsts if task.judged else [])
+            for task, told in zip(tasks, tokens, strict=True)
+        ]
+        parts = _submit_parts(tasks, tokens, pool, PARTS * processes)
+        with tqdm(desc="score", unit="part", total=len(embedding.blocks) + len(parts)) as bar:
+            space = embedding.collect(Path(folder) / "rows.npy", bar)
+            found = _collect_parts(parts, space, bar)
+        for task, of_meteor in zip(tasks, aligned, strict=True):
+            if task.judged:
+                add_meteor({name: found[name] for name in task.told.answers}, of_meteor.result())
+    return {System(*name.split(" ")): scores for name, scores in found.items()}
 
 
-def _groups(items: list[T], count: int) -> list[list[T]]:
-    return [group for group in (items[i::count] for i in range(count)) if group]
+def _task(
+    profile: Profile, split: str, systems: Mapping[System, Captions], decodings: Mapping[str, str]
+) -> _Task:
+    mine = {system: systems[system] for system in sorted(systems) if system.split == split}
+    corpus, images = corpus_of(profile), set(next(iter(mine.values())))
+    found = corpus.split(split)
+    references = {i: group for i, group in zip(found.ids, found.captions, strict=True) if i in images}
+    told = Aligned.of(references, {" ".join(system): captions for system, captions in mine.items()})
+    words = {" ".join(system): decodings[system.cell] for system in mine}
+    judged = split in JUDGED_SPLITS
+    wording = Wording(f"{corpus.name}/{split}", words, semantic=judged)
+    return _Task(profile, split, told if judged else told.first(), wording)
 
 
-def _embed_sentences(
-    task: _Task, systems: Mapping[System, Captions], pool: ProcessPoolExecutor, processes: int
-) -> None:
-    """Write every distinct sentence that MiniLM will compare, and its embedding, into the task's folder."""
-    judged = [(system, captions) for system, captions in systems.items() if system.split in JUDGED_SPLITS]
-    texts = {text for _, captions in judged for group in captions.values() for text in group}
-    for split in {system.split for system, _ in judged}:
-        texts |= {text for group in corpus_of(task.profile).split(split).captions for text in group}
-    groups = _groups(sorted(texts, key=lambda text: (len(text), text)), processes)
-    rows = list(pool.map(_encode, groups, [task.device] * len(groups)))
-    write_json(task.sentences / "sentences.json", [text for group in groups for text in group])
-    np.save(task.sentences / "rows.npy", np.concatenate(rows) if rows else np.empty((0, 0)))
+class _Embedding:
+    """MiniLM's embeddings of every distinct sentence of the judged splits, made block by block in a pool."""
+
+    def __init__(self, tasks: Sequence[_Task], pool: ProcessPoolExecutor, device: str) -> None:
+        texts = {text for task in tasks if task.judged for text in task.told.sentences}
+        self._sentences = sorted(texts, key=lambda text: (-len(text), text))
+        starts = range(0, len(self._sentences), SENTENCES)
+        self.blocks = deque(
+            pool.submit(_embed, self._sentences[start : start + SENTENCES], device) for start in starts
+        )
+
+    def collect(self, path: Path, bar: tqdm) -> SentenceSpace:
+        """Wait for the blocks and keep their rows in a file at `path`, not in memory."""
+        if not self._sentences:
+            return SentenceSpace.of_rows([], np.empty((0, DIM)))
+        rows = np.lib.format.open_memmap(path, "w+", np.float32, (len(self._sentences), DIM))
+        start = 0
+        while self.blocks:
+            block = self.blocks.popleft().result()
+            rows[start : start + len(block)] = block
+            start += len(block)
+            bar.update()
+        return SentenceSpace.of_rows(self._sentences, rows)
 
 
-def _encode(sentences: list[str], device: str) -> np.ndarray:
+def _embed(sentences: list[str], device: str) -> np.ndarray:
     torch.set_num_threads(1)
     return encode_sentences(sentences, device).astype(np.float32)
 
 
-def _score_part(task: _Task, systems: dict[System, Captions]) -> dict[System, Scores]:
-    """Score systems of one split in this process."""
-    torch.set_num_threads(1)
-    corpus, name = corpus_of(task.profile), next(iter(systems)).split
-    split = corpus.split(name)
-    captioned = set(next(iter(systems.values())))
-    references = {i: group for i, group in zip(split.ids, split.captions, strict=True) if i in captioned}
-    told = {" ".join(system): captions for system, captions in systems.items()}
-    words = {" ".join(system): task.decodings[system.cell] for system in systems}
-    where = f"{corpus.name}/{name}"
-    if name not in JUDGED_SPLITS:
-        found = score_for_selection(references, told, split=where, decoding=words)
-    else:
-        labels = _labels(split, captioned)
-        found = score(
-            references,
-            told,
-            split=where,
-            decoding=words,
-            labels=labels,
-            objects_mentioned=None if labels is None else corpus.objects_mentioned,
-            space=_space(task.sentences),
+_Part = tuple[_Task, list[str], Future[dict[str, Scores]]]
+
+
+def _submit_parts(
+    tasks: Sequence[_Task], tokens: Sequence[Aligned], pool: ProcessPoolExecutor, count: int
+) -> list[_Part]:
+    """Hand the systems' words to the pool: what each part is of, its systems, its scores to come."""
+    return [
+        (
+            task,
+            names,
+            pool.submit(_score_part, replace(task, told=task.told.part(names).first()), told.part(names)),
         )
-    return {System(*key.split(" ")): scores for key, scores in found.items()}
+        for task, told in zip(tasks, tokens, strict=True)
+        for names in task.parts(count)
+    ]
 
 
-def _space(folder: Path) -> SentenceSpace:
-    rows = np.load(folder / "rows.npy", mmap_mode="r")
-    return SentenceSpace.of_rows(read_json(folder / "sentences.json"), rows)
+def _score_part(task: _Task, tokens: Aligned) -> dict[str, Scores]:
+    """Score systems of one split by what reads words."""
+    torch.set_num_threads(1)
+    if not task.judged:
+        return selection_scores(task.told, tokens, task.wording)
+    return lexical_scores(task.told, tokens, task.wording, _objects(task))
 
 
-def _labels(split: Split, images: set[str]) -> dict[str, list[str]] | None:
-    if split.labels is None:
+def _collect_parts(parts: Sequence[_Part], space: SentenceSpace, bar: tqdm) -> dict[str, Scores]:
+    """Wait for the parts; meanwhile add the similarities to those that are there."""
+    found: dict[str, Scores] = {}
+    for task, names, future in parts:
+        results = future.result()
+        if task.judged:
+            add_semantic(results, task.told.part(names), space)
+        found |= results
+        bar.update()
+    return found
+
+
+def _objects(task: _Task) -> Objects | None:
+    corpus = corpus_of(task.profile)
+    split, mentioned = corpus.split(task.split), corpus.objects_mentioned
+    if split.labels is None or mentioned is None:
         return None
-    return {image: nouns for image, nouns in zip(split.ids, split.labels, strict=True) if image in images}
+    return Objects(dict(zip(split.ids, split.labels, strict=True)), mentioned)

