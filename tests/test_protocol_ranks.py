@@ -17,6 +17,7 @@ from capdec_core.protocol import (
     turned_pairs,
     whole_test_set,
 )
+from capdec_core.statistics import resampling
 
 scores_of = arrays.arrays(float, (7,), elements=st.floats(-1, 1), unique=True)
 
@@ -60,6 +61,20 @@ def test_the_surest_turn_comes_first() -> None:
     ]
 
 
+def test_turned_pairs_are_those_of_all_pairs_at_once() -> None:
+    first, second = (Drawn(scores[0], scores) for scores in np.random.default_rng(5).normal(size=(2, 40, 7)))
+    left, right = np.triu_indices(7, 1)
+    signs = [np.sign(d.replicates[:, left] - d.replicates[:, right]) for d in (first, second)]
+    often = dict(
+        zip(zip(left.tolist(), right.tolist(), strict=True), (signs[0] != signs[1]).mean(axis=0), strict=True)
+    )
+    turns = turned_pairs(first, second)
+    assert [turn.often for turn in turns] == sorted((turn.often for turn in turns), reverse=True)
+    assert {tuple(sorted((turn.ahead, turn.behind))): turn.often for turn in turns} == {
+        pair: often[pair] for pair, a, b in zip(often, signs[0][0], signs[1][0], strict=True) if a != b
+    }
+
+
 def systems(step: float, noise: float, seed: int) -> Captioners:
     generator = np.random.default_rng(seed)
     scores = step * np.arange(6)[:, None] + noise * generator.standard_normal((6, 100))
@@ -90,3 +105,16 @@ def test_fewer_images_agree_less() -> None:
 def test_one_system_is_no_ranking() -> None:
     with pytest.raises(ValueError, match="two systems"):
         kendall_tau(np.ones(1), np.ones(1))
+
+
+def test_halves_do_not_depend_on_how_many_are_drawn_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    several = systems(0.2, 1, 4)
+
+    def taus() -> np.ndarray:
+        generator = np.random.default_rng(6)
+        return agreement_of_halves(whole_test_set(several), several.owner, halves=9, generator=generator)
+
+    at_once = taus()
+    monkeypatch.setattr(resampling, "BLOCK_ELEMENTS", 2 * several.images)
+    assert taus() == pytest.approx(at_once)
+    assert len(set(at_once.tolist())) > 1

@@ -7,6 +7,7 @@ import numpy as np
 
 from capdec_core.protocol.replicates import Drawn, mean_scores
 from capdec_core.protocol.selection import Round
+from capdec_core.statistics.resampling import blocks
 
 
 @dataclass(frozen=True)
@@ -41,16 +42,18 @@ def kendall_tau(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 
 def turned_pairs(first: Drawn, second: Drawn) -> list[Turn]:
-    """Return the pairs of systems that two protocols rank in opposite order, the surest first."""
+    """Return the pairs of systems that two protocols rank in opposite order, the surest first.
+
+    Resamples are looked at pair by pair: those of all pairs together would grow with the square of the systems.
+    """
     opposed = _orders(first.values) * _orders(second.values) < 0
-    often = (_orders(first.replicates) * _orders(second.replicates) < 0).mean(axis=0)
-    left, right = np.triu_indices(len(first.values), 1)
-    found = []
-    for pair in np.flatnonzero(opposed):
-        i, j = int(left[pair]), int(right[pair])
-        ahead, behind = (i, j) if first.values[i] > first.values[j] else (j, i)
-        found.append(Turn(ahead, behind, float(often[pair])))
-    return sorted(found, key=lambda turn: -turn.often)
+    pairs = np.stack(np.triu_indices(len(first.values), 1), axis=1)[opposed]
+    turns = []
+    for pair in pairs.tolist():
+        ahead, behind = sorted(pair, key=lambda system: -first.values[system])
+        disagree = _orders(first.replicates[:, pair]) * _orders(second.replicates[:, pair]) < 0
+        turns.append(Turn(ahead, behind, float(disagree.mean())))
+    return sorted(turns, key=lambda turn: -turn.often)
 
 
 def agreement_of_halves(
@@ -62,13 +65,19 @@ def agreement_of_halves(
     studies would that have the same systems and different images.
     """
     images = len(rounds[0].selector)
-    places = generator.random((halves, images)).argsort(axis=1)
-    first = (places < images // 2).astype(np.float64)
-    systems = [
-        np.stack([scores[:, owner == s].mean(axis=1) for s in range(owner.max() + 1)], axis=1)
-        for scores in (mean_scores(rounds, first), mean_scores(rounds, 1 - first))
-    ]
-    return kendall_tau(*systems)
+    taus = []
+    for size in blocks(halves, images):
+        places = generator.random((size, images)).argsort(axis=1)
+        first = (places < images // 2).astype(np.float64)
+        taus.append(
+            kendall_tau(*(_by_system(mean_scores(rounds, half), owner) for half in (first, 1 - first)))
+        )
+    return np.concatenate(taus)
+
+
+def _by_system(scores: np.ndarray, owner: np.ndarray) -> np.ndarray:
+    """Return each system's mean over its rows, (halves, systems), from scores (halves, rows)."""
+    return np.stack([scores[:, owner == s].mean(axis=1) for s in range(owner.max() + 1)], axis=1)
 
 
 def _orders(scores: np.ndarray) -> np.ndarray:

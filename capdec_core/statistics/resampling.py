@@ -8,8 +8,11 @@ Statistic = Callable[[np.ndarray], np.ndarray]
 """Maps how often each image is drawn, counts (resamples, images), to the score of each seed's system on
 those images, (resamples, seeds). Corpus metrics such as BLEU are recomputed from their sums here."""
 
-BLOCK_ELEMENTS = 1 << 21
-"""At most this many counts exist at once (16 MiB)."""
+BLOCK_ELEMENTS = 1 << 17
+"""At most this many counts exist at once: 1 MiB, which a core's own cache holds.
+
+Blocks that leave the cache cost more a resample, so that time would grow faster than their number.
+"""
 
 
 def blocks(resamples: int, images: int) -> Iterator[int]:
