@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from torch import Tensor
@@ -66,41 +65,29 @@ def from_corpus(
     )
 
 
-def photo_data(batch_size: int, batches: int, dim: int, seed: int = 0) -> TrainingData:
-    """Return `batches` times `batch_size` photograph captions as `spread_rows` picks them, with random unit rows.
+def photo_data(captions: int, dim: int, seed: int = 0) -> TrainingData:
+    """Return this many photograph captions as `spread_rows` picks them, with random unit rows.
 
     Speed does not depend on what an embedding says, so random ones do.
     """
     corpus, source = photo_tokens()
-    rows = spread_rows([len(caption) for caption in corpus], batch_size, batches, seed)
-    return from_corpus(corpus, rows, unit_rows(len(rows), dim, seed), source)
+    rows = spread_rows([len(caption) for caption in corpus], captions, seed)
+    return from_corpus(corpus, rows, unit_rows(captions, dim, seed), source)
 
 
-def spread_rows(lengths: Sequence[int], batch_size: int, batches: int, seed: int) -> list[int]:
-    """Return the rows of batches that stand for a whole epoch of batches sorted by length.
+def spread_rows(lengths: Sequence[int], count: int, seed: int) -> list[int]:
+    """Return `count` rows that stand for a corpus's lengths: evenly spaced in its order by length.
 
-    The corpus is sorted by length, ties in random order, and cut into `batches` equal parts; from each comes the
-    run of `batch_size` captions whose mean length is nearest to the part's. Sorted again into batches of that
-    size, they are these very batches.
+    Ties stand in random order. However batches are made of them, random or sorted, their lengths spread as in
+    the corpus; batches sorted by length are padded more than in a corpus of many batches.
 
-    Raises ValueError if the corpus has too few captions.
+    Raises ValueError if the corpus has fewer captions.
     """
-    part = len(lengths) // batches
-    if part < batch_size:
-        raise ValueError(f"{len(lengths)} captions do not hold {batches} batches of {batch_size}")
-    ties = torch.randperm(len(lengths), generator=torch.Generator().manual_seed(seed)).numpy()
-    order = ties[np.argsort(np.asarray(lengths)[ties], kind="stable")]
-    rows: list[int] = []
-    for start in range(0, part * batches, part):
-        own = order[start : start + part]
-        rows += own[_typical(np.asarray(lengths)[own], batch_size) :][:batch_size].tolist()
-    return rows
-
-
-def _typical(lengths: np.ndarray, size: int) -> int:
-    """Return where, in sorted lengths, the first `size` neighbours begin whose mean is nearest to all lengths'."""
-    means = np.convolve(lengths, np.ones(size) / size, mode="valid")
-    return int(np.abs(means - lengths.mean()).argmin())
+    if len(lengths) < count:
+        raise ValueError(f"{len(lengths)} captions do not hold {count}")
+    ties = torch.randperm(len(lengths), generator=torch.Generator().manual_seed(seed)).tolist()
+    order = sorted(ties, key=lengths.__getitem__)
+    return [order[(2 * place + 1) * len(order) // (2 * count)] for place in range(count)]
 
 
 def unit_rows(count: int, dim: int, seed: int) -> Tensor:

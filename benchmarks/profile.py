@@ -52,7 +52,7 @@ OPTIMISER, BACKWARD, FORWARD = "optimiser", "backward", "forward and data"
 
 
 def run(device: str, quick: bool) -> dict[str, Any]:
-    """Profile a few batches on both sides at every size: of GPT-2 small on a CPU one, of middling length."""
+    """Profile a few batches on both sides at every size: of GPT-2 small on a CPU one."""
     world = load_world(quick, device)
     batch_size = world.budget.batch_size
     data = world.data(list(range(batch_size * (3 if quick else 40))))

@@ -157,7 +157,7 @@ def _world_data(world: World, quick: bool) -> TrainingData:
 def paper_work(preset: Preset, device: str, batches: int = 3) -> Work:
     """Return what is timed of a paper's captioner: on a CPU `batches` cold, on a GPU 25 after 25."""
     gpu = device.startswith("cuda")
-    data = photo_data(preset.batch_size, 25 if gpu else batches, preset.config.mapper.embedding_dim)
+    data = photo_data(preset.batch_size * (25 if gpu else batches), preset.config.mapper.embedding_dim)
     return Work(Captioner(preset.config), data, preset.batch_size, 1 if gpu else 0, device)
 
 
@@ -205,7 +205,7 @@ def _utilisation_row(
     preset: Preset, batch_size: int, device: str, peak: float | None, rows: list[list[Any]]
 ) -> int | None:
     """Append the row of one batch size; return the next to try, or None where memory was too small."""
-    data = photo_data(batch_size, 10, preset.config.mapper.embedding_dim)
+    data = photo_data(batch_size * 10, preset.config.mapper.embedding_dim)
     work = Work(Captioner(preset.config), data, batch_size, 1, device)
     try:
         taken = work.ours()
@@ -222,8 +222,8 @@ def _utilisation_row(
 NOTES = [
     "Both sides start from the same weights and train on the same captions and embeddings with the same batch size, "
     f"learning rate ({LEARNING_RATE:g}) and noise (Gaussian, variance {VARIANCE:g} per coordinate); GPT-2 small has "
-    "random weights and its own dropout, 0.1. One run visits every caption once; this project's batches hold captions "
-    "of nearly equal length, the reference's are random and padded to the whole corpus's longest.",
-    "GPT-2 small on a CPU: three batches, one of typical length from each third of COCO's captions by length; "
-    "both sides make their optimiser's state anew in each run.",
+    "random weights and its own dropout, 0.1. One run visits every caption once. The reference pads each to the whole "
+    "corpus's longest.",
+    "GPT-2 small on a CPU: three batches whose captions are evenly spaced in COCO's order by length; both sides make "
+    "their optimiser's state anew in each run.",
 ]

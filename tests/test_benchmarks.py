@@ -107,22 +107,19 @@ def test_the_machine_is_told():
 
 
 @settings(deadline=None, max_examples=50)
-@given(st.lists(st.integers(1, 40), min_size=12, max_size=90), st.integers(1, 4), st.integers(1, 3))
-def test_a_few_batches_stand_for_an_epoch(lengths, batch_size, batches):
-    rows = spread_rows(lengths, batch_size, batches, seed=0)
-    assert len(set(rows)) == len(rows) == batch_size * batches
+@given(st.lists(st.integers(1, 40), min_size=12, max_size=90), st.integers(1, 12))
+def test_a_few_captions_stand_for_a_corpus(lengths, count):
+    rows = spread_rows(lengths, count, seed=0)
+    assert len(set(rows)) == len(rows) == count
     chosen = [lengths[row] for row in rows]
-    assert chosen == sorted(chosen)
-    part = len(lengths) // batches
-    for index in range(batches):
-        inside = sorted(lengths)[index * part : (index + 1) * part]
-        middle = chosen[index * batch_size : (index + 1) * batch_size]
-        assert inside[0] <= middle[0] <= middle[-1] <= inside[-1]
+    for level in range(1, 40):
+        share = sum(length <= level for length in lengths) / len(lengths)
+        assert sum(length <= level for length in chosen) / count == pytest.approx(share, abs=0.5001 / count)
 
 
 def test_too_small_a_corpus_is_refused():
-    with pytest.raises(ValueError, match="5 captions do not hold 2 batches of 3"):
-        spread_rows([1] * 5, 3, 2, seed=0)
+    with pytest.raises(ValueError, match="5 captions do not hold 6"):
+        spread_rows([1] * 5, 6, seed=0)
 
 
 @pytest.mark.parametrize(
