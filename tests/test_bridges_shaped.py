@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from noise_rows import seeded, unit_rows
 from sklearn.covariance import ledoit_wolf as sklearn_ledoit_wolf
 
-from capdec_core.bridges import Bridge, Collapse, Material, MeanShift, ShapedNoise, ledoit_wolf
+from capdec_core.bridges import Bridge, Collapse, Material, MeanShift, Move, ShapedNoise, ledoit_wolf
 from capdec_core.bridges.calibration import calibrated
 from capdec_core.bridges.covariance import cluster_deviations, covariance, factor_of, pair_deviations
 from capdec_core.errors import CapdecError
@@ -119,12 +119,13 @@ def test_behind_a_move_the_cosine_is_that_of_moved_rows() -> None:
         assert fitted.measure(TEXTS.repeat(60, 1), seeded())["cosine"] == pytest.approx(0.4, abs=0.01)
 
 
-def test_behind_a_move_the_residual_is_what_the_move_leaves() -> None:
-    fitted = Bridge((MeanShift("text"),), ShapedNoise("full", "pairs", None)).fit(*WORLD)
-    moved = fitted.place(TEXTS)
-    expected = np.cov((IMAGES[CLUSTERS] - moved).numpy().T, bias=True)
+@pytest.mark.parametrize("move", [MeanShift("text"), MeanShift("image"), Collapse()], ids=lambda move: move.label)
+def test_behind_a_move_the_residual_is_what_the_move_leaves(move: Move) -> None:
+    """Of both sides: the image as it is read at inference, minus the text as it is read in training."""
+    fitted = Bridge((move,), ShapedNoise("full", "pairs", None)).fit(*WORLD)
+    left = fitted.infer_side(IMAGES)[CLUSTERS] - fitted.place(TEXTS)
     factor = fitted.noise_state["factor"].numpy()
-    assert np.allclose(factor.T @ factor, expected)
+    assert np.allclose(factor.T @ factor, np.cov(left.numpy().T, bias=True))
 
 
 def test_isotropic_calibration_is_the_closed_form() -> None:
