@@ -10,7 +10,7 @@ CAPDEC := $(BIN)/capdec
 OPTIONS = --profile $(PROFILE) --device $(DEVICE)
 
 .DEFAULT_GOAL := help
-.PHONY: help env reproduce smoke study report miniature test lint bench lock sync clean
+.PHONY: help env reproduce smoke study report reference miniature test lint bench lock sync clean
 
 help:  ## Show this list
 	@echo "CapDec Book: make TARGET [PROFILE=$(subst $(eval ) ,|,$(basename $(notdir $(sort $(wildcard capdec_core/profiles/*.toml)))))] [DEVICE=cpu|cuda|cuda:N]"
@@ -31,8 +31,11 @@ smoke: $(READY)  ## The whole path at the smallest size
 study: $(READY)  ## One study: make study NAME=prefix_length
 	@$(CAPDEC) study "$(NAME)" $(OPTIONS)
 
-report: $(READY)  ## Render the executed notebooks as HTML
+report: $(READY)  ## Render the executed notebooks, or the reference results, as HTML
 	@$(CAPDEC) report $(OPTIONS)
+
+reference: $(READY)  ## Keep a finished book's results in results/reference
+	@$(CAPDEC) reference $(OPTIONS)
 
 miniature: $(READY)  ## Train the miniature CLIP anew (about a quarter of an hour)
 	@$(CAPDEC) miniature --profile $(PROFILE)

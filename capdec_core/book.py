@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Mapping
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from traitlets import default
 
 from capdec_core import paths
 from capdec_core.errors import CapdecError
-from capdec_core.files import read_json
+from capdec_core.files import read_json, write_atomic
 
 CHAPTERS = "[0-9][0-9]_*.ipynb"
 """A chapter is a notebook whose name begins with its two-digit number, its place in the book."""
@@ -70,7 +71,7 @@ def execute(notebook: Path, output: Path, parameters: Mapping[str, Any]) -> None
         CapdecError: a parameter that the cell tagged `parameters` does not set, no such cell, a file that is
             not a notebook, or a cell that failed (the message names the cell, the error and the kept copy).
     """
-    source = _read(notebook)
+    source = read_notebook(notebook)
     _check_parameters(notebook, source, parameters)
     output = output.resolve()
     output.parent.mkdir(parents=True, exist_ok=True)
@@ -89,14 +90,27 @@ def execute(notebook: Path, output: Path, parameters: Mapping[str, Any]) -> None
 
 def parameter_names(notebook: Path) -> list[str]:
     """Return the names set by the notebook's cell tagged `parameters`; CapdecError if there is none."""
-    return _parameter_names(notebook, _read(notebook))
+    return _parameter_names(notebook, read_notebook(notebook))
 
 
-def build_report(executed: Path, output: Path, notebooks: Path = paths.NOTEBOOKS) -> Path:
+def read_notebook(notebook: Path) -> nbformat.NotebookNode:
+    """Return a notebook of format 4; CapdecError where the file is something else."""
+    raw = read_json(notebook)
+    try:
+        if not isinstance(raw, dict) or raw.get("nbformat") != 4:
+            raise nbformat.ValidationError("it is not in format 4")
+        nbformat.validate(raw)
+    except nbformat.ValidationError as error:
+        raise CapdecError(f"{notebook} is not a notebook: {str(error).splitlines()[0]}") from None
+    return nbformat.reads(json.dumps(raw), as_version=4)
+
+
+def build_report(executed: Path, output: Path, notebooks: Path = paths.NOTEBOOKS, banner: str = "") -> Path:
     """Bind the chapters of `notebooks`, executed under `executed`, into HTML; return its first page.
 
     Sphinx runs with warnings as errors, in a process of its own; nothing is executed, nothing is fetched, and
-    the pages open from `file://`. `output` is replaced only when the build has succeeded.
+    the pages open from `file://`. `output` is replaced only when the build has succeeded. `banner`, plain text,
+    stands on top of every page.
 
     Raises:
         CapdecError: a chapter that has not been executed, warnings of the build (all are listed), or an
@@ -111,22 +125,12 @@ def build_report(executed: Path, output: Path, notebooks: Path = paths.NOTEBOOKS
         shutil.copytree(paths.REPORT_SOURCE, stage / "source", ignore=shutil.ignore_patterns("__pycache__"))
         for page in [notebooks / "index.md", *chapters]:
             shutil.copy(page, stage / "source")
+        write_atomic(stage / "source" / "banner.html", escape(banner))
         _sphinx(stage / "source", stage / "html", stage / "doctrees")
         if output.exists():
             os.replace(output, stage / "old")
         os.replace(stage / "html", output)
     return output / "index.html"
-
-
-def _read(notebook: Path) -> nbformat.NotebookNode:
-    raw = read_json(notebook)
-    try:
-        if not isinstance(raw, dict) or raw.get("nbformat") != 4:
-            raise nbformat.ValidationError("it is not in format 4")
-        nbformat.validate(raw)
-    except nbformat.ValidationError as error:
-        raise CapdecError(f"{notebook} is not a notebook: {str(error).splitlines()[0]}") from None
-    return nbformat.reads(json.dumps(raw), as_version=4)
 
 
 def _parameter_names(notebook: Path, source: nbformat.NotebookNode) -> list[str]:
@@ -191,7 +195,8 @@ def _place(source: str, count: int | None) -> str:
 
 def _unfinished(copy: Path) -> str:
     """Name the last cell that had begun, from the copy that papermill saved as it went."""
-    begun = [c for c in _read(copy).cells if c.cell_type == "code" and c.metadata.papermill.get("start_time")]
+    cells = [cell for cell in read_notebook(copy).cells if cell.cell_type == "code"]
+    begun = [cell for cell in cells if cell.metadata.papermill.get("start_time")]
     return _place(begun[-1].source, len(begun)) if begun else "its first cell"
 
 

@@ -65,10 +65,39 @@ def _study(name: str, profile: ProfileName = "scenes", device: DeviceName = "cpu
 
 @app.command("report")
 def _report(profile: ProfileName = "scenes", device: DeviceName = "cpu") -> None:
-    """Render the executed notebooks as HTML."""
+    """Render the executed notebooks as HTML, or the reference results where none were executed."""
     from capdec_core.reproduce import report
 
     print(f"Report: {report(profile, device).as_uri()}")
+
+
+@app.command("reference")
+def _reference(profile: ProfileName = "scenes", device: DeviceName = "cpu") -> None:
+    """Keep a finished book's results in results/reference, from which `report` builds anywhere."""
+    from capdec_core.reference.write import write_reference
+
+    print(f"Reference results: {write_reference(profile, device)}")
+
+
+cells = typer.Typer(no_args_is_help=True)
+app.add_typer(cells, name="cells", help="Carry finished cells from one machine to another.")
+Archive = Annotated[Path, typer.Argument(help="A .zip file of cells.")]
+
+
+@cells.command("pack")
+def _pack(archive: Archive, profile: ProfileName = "scenes", device: DeviceName = "cpu") -> None:
+    """Write every finished cell of a profile into an archive."""
+    from capdec_core import packing
+
+    print(packing.pack_profile(profile, device, archive))
+
+
+@cells.command("merge")
+def _merge(archive: Archive, profile: ProfileName = "scenes", device: DeviceName = "cpu") -> None:
+    """Take the cells of an archive into results/cells; what differs in code, configuration or content is refused."""
+    from capdec_core import packing
+
+    print(packing.merge_profile(profile, device, archive))
 
 
 @app.command("miniature")

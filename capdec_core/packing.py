@@ -151,10 +151,16 @@ def _code(table: Mapping[str, Any]) -> object:
 
 def _difference(table: Mapping[str, Any], wanted: Mapping[str, StoredCell]) -> str:
     """Name the settings in which a configuration differs from the most similar one that is asked for."""
-    asked = (asdict(cell) for cell in wanted.values())  # type: ignore[call-overload]
-    differences = ([key for key in other if digest(other[key]) != digest(table.get(key))] for other in asked)
+    own = _settings(table)
+    asked = (_settings(asdict(cell)) for cell in wanted.values())  # type: ignore[call-overload]
+    differences = ([key for key in other if digest(other[key]) != digest(own.get(key))] for other in asked)
     fewest: list[str] = min(differences, key=len, default=[])
     return f"it differs in {', '.join(fewest)}"
+
+
+def _settings(table: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a configuration's settings; one that was decoded anew has those of its training, decoding replaced."""
+    return {**table.get("cell", {}), **{key: value for key, value in table.items() if key != "cell"}}
 
 
 def _refuse_conflicts(

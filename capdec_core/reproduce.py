@@ -10,6 +10,7 @@ from capdec_core import paths
 from capdec_core.book import build_report, execute
 from capdec_core.device import check_device
 from capdec_core.profiles import Profile, load_profile
+from capdec_core.reference.read import bind_reference, has_reference
 from capdec_core.runner import Runner, cores
 from capdec_core.store import CellStore
 from capdec_core.studies import NOTEBOOKS, study_named
@@ -61,6 +62,11 @@ class Book:
             for future in [pool.submit(self.execute, name) for name in NOTEBOOKS]:
                 future.result()
 
+    @property
+    def is_executed(self) -> bool:
+        """Whether every chapter was executed."""
+        return all((self.executed / f"{name}.ipynb").is_file() for name in NOTEBOOKS.values())
+
     def bind(self) -> Path:
         """Render the executed notebooks and return the report's first page."""
         return build_report(self.executed, self.report)
@@ -86,5 +92,13 @@ def study(name: str, profile: str, device: str) -> Path:
 
 
 def report(profile: str, device: str) -> Path:
-    """Render the notebooks that were executed and return the report's first page."""
-    return Book(load_profile(profile), device).bind()
+    """Render the notebooks that were executed here and return the report's first page.
+
+    Unless every chapter was, it is the profile's reference results that are rendered, where there are any; a
+    report is never of both.
+    """
+    book = Book(load_profile(profile), device)
+    if book.is_executed or not has_reference(profile):
+        return book.bind()
+    print("Not every chapter was executed here: this is the report of the reference results.")
+    return bind_reference(book.profile, book.report)

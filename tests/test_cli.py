@@ -36,7 +36,7 @@ def references(tmp_path: Path) -> Path:
 
 
 def test_the_commands() -> None:
-    assert COMMANDS == ["gap", "miniature", "report", "reproduce", "score", "study"]
+    assert COMMANDS == ["cells", "gap", "miniature", "reference", "report", "reproduce", "score", "study"]
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -13,7 +13,7 @@ from capdec_core.profiles import profile_names
 
 ROOT = Path(__file__).resolve().parent.parent
 TARGETS = [
-    *("help", "env", "reproduce", "smoke", "study", "report", "miniature"),
+    *("help", "env", "reproduce", "smoke", "study", "report", "reference", "miniature"),
     *("test", "lint", "bench", "lock", "sync", "clean"),
 ]
 INDEX = r"https?://[\w.-]*(?:pypi|pythonhosted|artifactory|nexus|mirror|conda\.)[\w.-]*"
@@ -59,6 +59,7 @@ def test_every_target_is_phony() -> None:
         (["study", "NAME=noise_types"], "study noise_types --profile scenes --device cpu"),
         (["study", "NAME=noise_types", "PROFILE=smoke"], "study noise_types --profile smoke --device cpu"),
         (["report", "PROFILE=smoke"], "report --profile smoke --device cpu"),
+        (["reference", "PROFILE=smoke"], "reference --profile smoke --device cpu"),
         (["miniature"], "miniature --profile scenes"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
@@ -67,7 +68,7 @@ def test_profile_and_device_reach_the_command(arguments: list[str], expected: st
     assert capdec_lines(*arguments) == [expected.split()]
 
 
-@pytest.mark.parametrize("target", ["reproduce", "smoke", "study", "report", "miniature"])
+@pytest.mark.parametrize("target", ["reproduce", "smoke", "study", "report", "reference", "miniature"])
 def test_the_command_knows_every_option_that_make_gives_it(target: str) -> None:
     ((name, *rest),) = capdec_lines(target, "NAME=noise_types")
     command = get_command(app).commands[name]  # type: ignore[attr-defined]

@@ -253,6 +253,7 @@ def configuration(**changes: Any) -> dict[str, Any]:
         ({"cell": configuration(code="older")}, "made by code older"),
         (configuration(encoder="another"), "it differs in encoder"),
         (configuration(training={"steps": 11}, corpus="c"), "it differs in corpus, training"),
+        (asdict(ANEW) | {"cell": configuration(encoder="another")}, "it differs in encoder"),
         ({}, "made by code None"),
         ([1], "no JSON object"),
         (float("nan"), "NaN is no number"),

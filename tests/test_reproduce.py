@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -11,9 +12,11 @@ import nbformat
 import pytest
 from small_world import InlineExecutor
 
+from capdec_core import paths
 from capdec_core import reproduce as module
 from capdec_core.errors import CapdecError
 from capdec_core.profiles import load_profile
+from capdec_core.reference.write import write_reference
 from capdec_core.reproduce import Book
 from capdec_core.studies import NOTEBOOKS
 
@@ -43,8 +46,14 @@ def stamps(folder: Path) -> dict[Path, int]:
     return {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
 
 
-def test_the_book_at_the_smallest_size_twice(tmp_path: Path) -> None:
-    """One function, so that the book is made twice and not once a test."""
+def tables(report: Path) -> dict[str, list[str]]:
+    """Every table of every chapter's page, as its bytes say it."""
+    pages = [report / f"{name}.html" for name in NOTEBOOKS.values()]
+    return {page.name: re.findall(r"<table.*?</table>", page.read_text(), re.DOTALL) for page in pages}
+
+
+def test_the_book_at_the_smallest_size_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One function, so that the book is made twice and not once a test; then a report without its cells."""
     first = reproduce_smoke(tmp_path)
     assert first.returncode == 0, first.stderr[-3000:]
     page = tmp_path / "report" / "smoke" / "index.html"
@@ -74,6 +83,18 @@ def test_the_book_at_the_smallest_size_twice(tmp_path: Path) -> None:
     assert "cell/s" not in second.stderr
     assert {name: outputs(executed / f"{name}.ipynb") for name in NOTEBOOKS.values()} == shown
     assert page.is_file()
+
+    own = tables(page.parent)
+    assert all(own.values())
+    for name in ("RESULTS", "CELLS", "EXECUTED", "LEDGER", "REPORT"):
+        monkeypatch.setattr(paths, name, tmp_path / ("" if name == "RESULTS" else name.lower()))
+    monkeypatch.setattr(Book, "execute_all", lambda book: None)  # every chapter was executed just now
+    write_reference("smoke", "cpu")
+    for folder in ("cells", "executed", "ledger", "figures", "report"):
+        shutil.rmtree(tmp_path / folder)
+    assert module.report("smoke", "cpu") == page
+    assert tables(page.parent) == own
+    assert "Reference results of version" in page.read_text()
 
 
 @pytest.fixture

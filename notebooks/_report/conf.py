@@ -48,12 +48,25 @@ html_theme_options = {
 }
 
 
+banner = HERE / "banner.html"
+if banner.is_file() and banner.stat().st_size:
+    html_theme_options["announcement"] = banner.read_text()
+
+chapters = [nbformat.read(path, as_version=4).metadata for path in sorted(HERE.glob("[0-9][0-9]_*.ipynb"))]
+
+
 def _profiles() -> str:
     """Name the profiles with which the chapters were executed, as papermill recorded them."""
-    notebooks = [nbformat.read(path, as_version=4) for path in sorted(HERE.glob("[0-9][0-9]_*.ipynb"))]
-    parameters = [notebook.metadata.get("papermill", {}).get("parameters", {}) for notebook in notebooks]
+    parameters = [metadata.get("papermill", {}).get("parameters", {}) for metadata in chapters]
     names = sorted({str(values["profile"]) for values in parameters if "profile" in values})
     return ", ".join(f"`{name}`" for name in names) or "(none named)"
 
 
-myst_substitutions = {"profiles": _profiles(), "version": __version__}
+def _version() -> str:
+    """Return the version of which the chapters are: reference results say theirs."""
+    return ", ".join(
+        sorted({metadata.get("capdec", {}).get("version", __version__) for metadata in chapters})
+    )
+
+
+myst_substitutions = {"profiles": _profiles(), "version": _version()}
