@@ -43,7 +43,8 @@ class Gallery:
         write_atomic(stem.with_suffix(".svg"), svg)
         write_atomic(stem.with_suffix(".png"), _png(figure))
         light = _chart(svg, "light", alt, f"background:{PAPER}")
-        dark = _chart(_dark(svg), "dark", alt, "display:none")  # the report's style shows it on a dark page
+        # The report's style shows the second on a dark page.
+        dark = _chart(for_dark_page(svg), "dark", alt, "display:none")
         self._show("Figure", name, caption, light + dark)
 
     def panel(self, html: str, name: str, caption: str) -> None:
@@ -135,7 +136,7 @@ def _png(figure: Figure) -> bytes:
     return stream.getvalue()
 
 
-def _dark(svg: bytes) -> bytes:
+def for_dark_page(svg: bytes) -> bytes:
     """Return the drawing for a dark page: ink, grid and paper exchanged, the data's colours kept."""
     for light, dark in _DARK.items():
         svg = svg.replace(light.encode(), dark.encode())
