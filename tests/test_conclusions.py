@@ -177,8 +177,8 @@ def test_every_claim_of_both_studies_has_a_row(book: Conclusions) -> None:
         "study b, open question",
     ):
         assert words in text
-    assert book.sources == ["Study A", "Study B"]
-    assert sorted({row.chapter for row in book.rows}) == [2, 3, 4, 5, 6, 8]
+    assert book.sources == ["Liang et al. 2022", "Study A", "Study B"]
+    assert sorted({row.chapter for row in book.rows}) == [1, 2, 3, 4, 5, 6, 8]
 
 
 def test_each_chapter_sees_its_own_conditions_alone(book: Conclusions) -> None:

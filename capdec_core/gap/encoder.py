@@ -24,11 +24,11 @@ def anatomy_of_profile(name: str, device: str) -> Anatomy:
     return anatomy(*embedded_pairs(profile, device), statistics=profile.statistics)
 
 
-def embedded_pairs(profile: Profile, device: str) -> Pairs:
-    """Return the raw embeddings of a profile's test split; CapdecError for a device that is not there."""
+def embedded_pairs(profile: Profile, device: str, split: str = "test") -> Pairs:
+    """Return a profile's raw embeddings of one split; CapdecError for a device that is not there."""
     check_device(device)
     corpus = corpus_of(profile)
     encoder = load_encoder(profile.encoder.model, profile.encoder.pretrained, device)
-    images, texts = (np.asarray(bank(BANKS, corpus, encoder, "test", kind)) for kind in ("image", "text"))
-    owners = np.repeat(np.arange(len(images)), [len(group) for group in corpus.split("test").captions])
+    images, texts = (np.asarray(bank(BANKS, corpus, encoder, split, kind)) for kind in ("image", "text"))
+    owners = np.repeat(np.arange(len(images)), [len(group) for group in corpus.split(split).captions])
     return images, texts, owners

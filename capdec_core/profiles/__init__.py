@@ -160,6 +160,20 @@ class ProtocolSettings:
 
 
 @dataclass(frozen=True)
+class GeometrySettings:
+    """The geometry study (chapter 1): two small heads trained at contrastive `scales`, `seeds` times each.
+
+    `dim` is the dimension of their joint space, `hidden` the width of their hidden layer.
+    """
+
+    scales: list[float]
+    seeds: int
+    dim: int
+    hidden: int
+    training: Budget
+
+
+@dataclass(frozen=True)
 class Profile:
     """One scale of the book; `seeds` is how many trainings a headline condition has."""
 
@@ -174,6 +188,7 @@ class Profile:
     training: Budget
     decoding: DecodingSettings
     statistics: StatisticsSettings
+    geometry: GeometrySettings
     noise_types: NoiseTypesSettings
     heads_layers: HeadsLayersSettings
     cosine_directed: CosineDirectedSettings

@@ -11,6 +11,7 @@ from typing import Any
 from capdec_core.errors import CapdecError
 
 NOTEBOOKS: dict[str, str] = {
+    "geometry": "01_geometry",
     "noise_types": "02_noise_types",
     "heads_layers": "03_heads_layers",
     "cosine_directed": "04_cosine_directed",

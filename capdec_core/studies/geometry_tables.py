@@ -1,0 +1,95 @@
+"""Chapter 1's tables for reading."""
+
+import numpy as np
+import pandas as pd
+
+from capdec_core.gap import Anatomy, dimension_shares
+from capdec_core.studies.geometry_view import RANDOM, GeometryStudy
+from capdec_core.tables import DASH, significant
+
+CENTRES = "CapDec's centres, CLIP RN50x4"
+
+
+def distances(study: GeometryStudy) -> pd.DataFrame:
+    """Return one row a source: how many pairs, cosines with their intervals, gap norm, retrieval, v*."""
+    return pd.DataFrame([{"Pairs": name} | _distances(found) for name, found in study.anatomies.items()])
+
+
+def _distances(found: Anatomy) -> dict[str, object]:
+    g = found.geometry
+    return {
+        "Images": g.images,
+        "Captions": g.captions,
+        "d": g.dim,
+        "Matched cosine": _with_interval(g.matched, found.matched_interval),
+        "Mismatched cosine": _with_interval(g.mismatched, found.mismatched_interval),
+        "Gap norm": f"{g.gap_norm:.3f}",
+        "Image to text R@1": f"{g.image_to_text[1]:.1%}",
+        "Text to image R@1": f"{g.text_to_image[1]:.1%}",
+        "v*": DASH if np.isnan(g.calibrated_variance) else significant(g.calibrated_variance),
+    }
+
+
+def parts(study: GeometryStudy) -> pd.DataFrame:
+    """Return one row a source: how the gap is made up, and what a constant shift explains."""
+    rows = [{"Pairs": name} | _parts(found) for name, found in study.anatomies.items()]
+    if study.centres is not None:
+        shares = dimension_shares(study.centres)
+        rows.append(
+            {
+                "Pairs": CENTRES,
+                "Gap norm": f"{np.linalg.norm(study.centres):.3f}",
+                "Largest dimension": f"{shares[0]:.1%}",
+                "Half of it in": _half(1 + int(np.searchsorted(shares.cumsum(), 0.5)), len(shares)),
+            }
+        )
+    return pd.DataFrame(rows).fillna(DASH)
+
+
+def _parts(found: Anatomy) -> dict[str, object]:
+    dim = found.geometry.dim
+    return {
+        "Gap norm": f"{found.geometry.gap_norm:.3f}",
+        "Largest dimension": f"{found.gap_shares[0]:.1%}",
+        "Half of it in": _half(found.dimensions_for(0.5), dim),
+        "A shift explains": f"{found.shift_share:.1%}",
+        "Cosine after it": f"{found.shifted_matched:.3f}",
+        "Residual's dimensions": f"{found.residual_participation:.1f}",
+        "Alignment": f"{found.alignment:.3f}",
+        "Uniformity, images": f"{found.image_uniformity:.2f}".replace("-", "−"),
+        "Uniformity, texts": f"{found.text_uniformity:.2f}".replace("-", "−"),
+    }
+
+
+def groups(names: pd.Series) -> list[str]:
+    """Return the heading of each row of a table of sources."""
+    return ["Before any training" if name in RANDOM else "Trained networks" for name in names]
+
+
+def heads(study: GeometryStudy) -> pd.DataFrame:
+    """Return one row a training of heads."""
+    table = study.heads_table
+    three = {"before": "Gap before", "gap": "Gap after", "matched": "Matched cosine",
+             "mismatched": "Mismatched cosine", "loss": "Last loss"}  # fmt: skip
+    shown = pd.DataFrame(
+        {"Heads": table["kind"], "Scale": table["scale"].map("{:g}".format), "Seed": table["seed"]}
+    )
+    for column, title in three.items():
+        shown[title] = [f"{value:z.3f}".replace("-", "−") for value in table[column]]
+    return shown.assign(**{"Image to text R@1": table["recall"].map("{:.1%}".format)})
+
+
+def anchors(study: GeometryStudy) -> list[str]:
+    """Return the HTML id of each row of `heads`, to which evidence links."""
+    return [f"cell-{id}" for id in study.heads_table["id"]]
+
+
+def _half(dimensions: int, dim: int) -> str:
+    return f"{dimensions} of {dim}"
+
+
+def _with_interval(value: float, interval: tuple[float, float]) -> str:
+    low, high = interval
+    if np.isnan(low):
+        return f"{value:.3f}".replace("-", "−")
+    return f"{value:.3f} [{low:.3f}, {high:.3f}]".replace("-", "−")
