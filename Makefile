@@ -10,7 +10,7 @@ CAPDEC := $(BIN)/capdec
 OPTIONS = --profile $(PROFILE) --device $(DEVICE)
 
 .DEFAULT_GOAL := help
-.PHONY: help env reproduce smoke study report reference miniature test lint bench lock sync clean
+.PHONY: help env reproduce smoke study report reference miniature towers test lint bench lock sync clean
 
 help:  ## Show this list
 	@echo "CapDec Book: make TARGET [PROFILE=$(subst $(eval ) ,|,$(basename $(notdir $(sort $(wildcard capdec_core/profiles/*.toml)))))] [DEVICE=cpu|cuda|cuda:N]"
@@ -39,6 +39,9 @@ reference: $(READY)  ## Keep a finished book's results in results/reference
 
 miniature: $(READY)  ## Train the miniature CLIP anew (about a quarter of an hour)
 	@$(CAPDEC) miniature --profile $(PROFILE)
+
+towers: $(READY)  ## Train the heads of the encoder `towers` anew on Flickr8k
+	@$(CAPDEC) towers --device $(DEVICE)
 
 test: $(READY) lint  ## Lint, type check and run the tests
 	@$(BIN)/pytest -n 2 --dist worksteal

@@ -108,6 +108,14 @@ def _miniature(profile: ProfileName = "scenes") -> None:
     print(make_miniature(profile))
 
 
+@app.command("towers")
+def _towers(device: DeviceName = "cpu") -> None:
+    """Train the heads of the encoder `towers` anew on Flickr8k and write them, with their card, to data/towers."""
+    from capdec_core.encoders.towers_card import make_towers
+
+    print(make_towers(device))
+
+
 @app.command("gap")
 def _gap(
     files: Annotated[

@@ -10,6 +10,7 @@ PROFILES = PACKAGE / "profiles"
 DATA = ROOT / "data"
 ATLAS = DATA / "scenes"
 MINIATURE = DATA / "miniature"
+TOWERS = DATA / "towers"
 CACHE = DATA / "cache"
 BANKS = CACHE / "embeddings"
 

@@ -36,7 +36,7 @@ def references(tmp_path: Path) -> Path:
 
 
 def test_the_commands() -> None:
-    assert COMMANDS == ["cells", "gap", "miniature", "reference", "report", "reproduce", "score", "study"]
+    assert COMMANDS == ["cells", "gap", "miniature", "reference", "report", "reproduce", "score", "study", "towers"]
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -65,6 +65,7 @@ def test_help_lists_every_command_with_what_it_does() -> None:
         (["study", "noise_types", "--profile", "x"], "no profile 'x'"),
         (["study", "noise_types", "--device", "x"], "no device 'x'"),
         (["miniature", "--profile", "smoke"], "profile smoke has no [miniature] table"),
+        (["towers", "--device", "tpu"], "no device 'tpu'"),
         (["gap", "--profile", "x"], "no profile 'x'"),
         (["gap", "--device", "cuda:"], "no device 'cuda:'"),
         (["gap", "missing.npy"], "no such file: missing.npy"),

@@ -13,7 +13,7 @@ from capdec_core.profiles import profile_names
 
 ROOT = Path(__file__).resolve().parent.parent
 TARGETS = [
-    *("help", "env", "reproduce", "smoke", "study", "report", "reference", "miniature"),
+    *("help", "env", "reproduce", "smoke", "study", "report", "reference", "miniature", "towers"),
     *("test", "lint", "bench", "lock", "sync", "clean"),
 ]
 INDEX = r"https?://[\w.-]*(?:pypi|pythonhosted|artifactory|nexus|mirror|conda\.)[\w.-]*"
@@ -61,6 +61,7 @@ def test_every_target_is_phony() -> None:
         (["report", "PROFILE=smoke"], "report --profile smoke --device cpu"),
         (["reference", "PROFILE=smoke"], "reference --profile smoke --device cpu"),
         (["miniature"], "miniature --profile scenes"),
+        (["towers", "DEVICE=cuda:1"], "towers --device cuda:1"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
@@ -68,7 +69,7 @@ def test_profile_and_device_reach_the_command(arguments: list[str], expected: st
     assert capdec_lines(*arguments) == [expected.split()]
 
 
-@pytest.mark.parametrize("target", ["reproduce", "smoke", "study", "report", "reference", "miniature"])
+@pytest.mark.parametrize("target", ["reproduce", "smoke", "study", "report", "reference", "miniature", "towers"])
 def test_the_command_knows_every_option_that_make_gives_it(target: str) -> None:
     ((name, *rest),) = capdec_lines(target, "NAME=noise_types")
     command = get_command(app).commands[name]  # type: ignore[attr-defined]

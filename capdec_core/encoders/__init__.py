@@ -1,4 +1,4 @@
-"""Frozen joint encoders: one protocol for the miniature and for every open_clip model."""
+"""Frozen joint encoders: one protocol for the miniature, the towers and every open_clip model."""
 
 from functools import cache
 from typing import Protocol
@@ -25,10 +25,10 @@ class Encoder(Protocol):
 
 
 def load_encoder(model: str, pretrained: str | None = None, device: str = "cpu") -> Encoder:
-    """Load `miniature` (shipped with the project) or any open_clip model.
+    """Load `miniature` or `towers` (both shipped with the project) or any open_clip model.
 
     Args:
-        model: "miniature"; an open_clip architecture such as "ViT-B-32"; "local-dir:FOLDER"; "hf-hub:NAME".
+        model: "miniature"; "towers"; an open_clip architecture such as "ViT-B-32"; "local-dir:FOLDER"; "hf-hub:NAME".
         pretrained: the tag ("openai") or weights file of an architecture; None for the other forms.
         device: a torch device.
 
@@ -36,10 +36,14 @@ def load_encoder(model: str, pretrained: str | None = None, device: str = "cpu")
         CapdecError: unknown model, unknown tag, or weights that cannot be read.
     """
     from capdec_core.encoders.open_clip import OpenClipEncoder
-    from capdec_core.paths import MINIATURE
+    from capdec_core.paths import MINIATURE, TOWERS
 
     if model == "miniature":
         return OpenClipEncoder(f"local-dir:{MINIATURE}", device=device, name="miniature")
+    if model == "towers":
+        from capdec_core.encoders.towers import load_towers
+
+        return load_towers(TOWERS, device)
     return OpenClipEncoder(model, pretrained, device)
 
 
