@@ -62,14 +62,15 @@ chapter.figure(
 )
 
 # %% tags=["hide-input"]
-distances = geometry_tables.distances(study)
+distances, groups = geometry_tables.grouped(geometry_tables.distances(study))
 chapter.table(
     distances,
     "distances",
     caption="Distances between images and captions. Cosines are means over pairs, with 95% bootstrap intervals over images; "
-    "mismatched are all pairs of an image and another image's caption. R@1: the share for which an own item comes first. "
+    "mismatched are all pairs of an image and another image's caption. R@1: the share of images whose own caption comes "
+    "first among all captions, and of captions whose own image does. "
     "v* is a variance per coordinate; a dash where the matched cosine is not between 0 and 1.",
-    groups=geometry_tables.groups(distances["Pairs"]),
+    groups=groups,
 )
 
 # %% tags=["remove-input"]
@@ -81,19 +82,19 @@ chapter.say(geometry_prose.law(study))
 #
 # [Table 1.2](#tab-parts) takes the gap apart. *Half of it in* says how many coordinates together hold half of the squared
 # gap. *A shift explains* is the share of the mean squared distance of matched pairs that the best constant shift removes.
-# *Residual's dimensions* is the participation ratio $(\sum \lambda)^2 / \sum \lambda^2$ of the residual's spectrum: how many
+# *Residual in* is the participation ratio $(\sum \lambda)^2 / \sum \lambda^2$ of the residual's spectrum: how many
 # directions carry it. Alignment (mean squared distance of matched pairs) and uniformity
 # ($\log \mathrm{E} \exp(-2 \|x - x'\|^2)$ over pairs of one modality) are those of
 # [Wang and Isola 2020](https://arxiv.org/abs/2005.10242); lower is better for both.
 
 # %% tags=["hide-input"]
-parts = geometry_tables.parts(study)
+parts, groups = geometry_tables.grouped(geometry_tables.parts(study))
 chapter.table(
     parts,
     "parts",
-    caption="What each gap is made of. Where only the two centres are known (CapDec's own, of RN50x4), a dash stands for "
+    caption="What each gap is made of; uniformity of images / of texts. Where only the two centres are known (CapDec's own, of RN50x4), a dash stands for "
     "what takes pairs.",
-    groups=geometry_tables.groups(parts["Pairs"]),
+    groups=groups,
 )
 
 # %% tags=["hide-input"]

@@ -154,7 +154,7 @@ def test_without_the_published_pairs_the_chapter_says_so() -> None:
     assert list(study.anatomies) == ["miniature on scenes"]
     assert geometry_prose.ABSENT in geometry_prose.sources(study)
     assert study.centres is None
-    assert geometry_tables.parts(study)["Pairs"].tolist() == ["miniature on scenes"]
+    assert geometry_tables.parts(study)["Pairs of"].tolist() == ["miniature on scenes"]
 
 
 def test_with_the_published_pairs(shared_data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -162,15 +162,17 @@ def test_with_the_published_pairs(shared_data: Path, monkeypatch: pytest.MonkeyP
     study = make_study(rising)
     assert len(study.anatomies) == 9
     assert set(study.trained) == {"miniature on scenes", *PUBLISHED}
-    distances = geometry_tables.distances(study).set_index("Pairs")
+    distances = geometry_tables.distances(study).set_index("Pairs of")
     assert distances.loc["CLIP", "Matched cosine"].startswith("0.310 [")
     assert distances.loc["CLIP", "Mismatched cosine"].startswith("0.162 [")
     assert distances.loc["CLIP", "Gap norm"] == "0.851"
-    parts = geometry_tables.parts(study).set_index("Pairs")
+    parts = geometry_tables.parts(study).set_index("Pairs of")
     assert parts.loc[geometry_tables.CENTRES, "Gap norm"] == "0.711"
     assert parts.loc[geometry_tables.CENTRES, "Alignment"] == "–"
-    groups = geometry_tables.groups(parts.index.to_series())
-    assert groups.count("Before any training") == 4
+    assert parts.loc["miniature on scenes", "Uniformity"].count("/") == 1
+    shown, groups = geometry_tables.grouped(geometry_tables.parts(study))
+    assert groups == ["Trained networks"] * 6 + ["Before any training"] * 4
+    assert shown["Pairs of"].tolist().count("CLIP") == 2
     assert "no sign of training" in geometry_prose.apart(study)
     assert geometry_prose.ABSENT not in geometry_prose.sources(study)
     assert set(study.projection(50)) == {"miniature on scenes", "CLIP"}

@@ -1,6 +1,6 @@
 """Chapter 1's claims: what Liang et al. 2022 say makes the gap, put to the test by small heads trained here."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from scipy import stats
@@ -8,6 +8,7 @@ from scipy import stats
 from capdec_core.gap.heads import HeadRun
 from capdec_core.statistics import Estimate
 from capdec_core.studies.claims import Claim, Evidence, Verdict, corrected
+from capdec_core.studies.phrases import capital
 
 LEVEL = 0.95
 SOURCE = "Liang et al. 2022"
@@ -69,22 +70,30 @@ def _evidence(
 def claims(found: Sequence[Evidence]) -> list[Claim]:
     """Return both claims with the verdicts that the tests come to."""
     widening, cone = found
+    told = {1: "the gap widens with the scale", -1: "the gap narrows with the scale"}
+    ends = {
+        1: "heads that begin in cones end further apart than linear ones at the largest scale",
+        -1: "heads that begin in cones end closer together than linear ones at the largest scale",
+    }
     return [
-        Claim(SOURCE, "A lower temperature of the contrastive loss leaves a wider gap", _verdict(widening),
-              _reason(widening, "the gap widens", "the gap narrows", "per doubling of the scale"), (widening,)),
-        Claim(SOURCE, "The gap begins as a cone of each network before any training", _verdict(cone),
-              _reason(cone, "heads that begin in cones end further apart",
-                      "heads that begin in cones end closer together", "than linear ones at the largest scale"),
-              (cone,)),
+        Claim(
+            SOURCE, "A lower temperature of the contrastive loss leaves a wider gap", _verdict(widening),
+            _reason(widening, told, "in gap norm per doubling"), (widening,),
+        ),
+        Claim(
+            SOURCE, "The gap begins as a cone of each network before any training", _verdict(cone),
+            _reason(cone, ends, "in gap norm"), (cone,),
+        ),
     ]  # fmt: skip
 
 
 def _verdict(test: Evidence) -> Verdict:
-    return {1: "supported", -1: "not supported", 0: "undecided"}[test.sign]  # type: ignore[return-value]
+    verdicts: dict[int, Verdict] = {1: "supported", -1: "not supported", 0: "undecided"}
+    return verdicts[test.sign]
 
 
-def _reason(test: Evidence, up: str, down: str, unit: str) -> str:
+def _reason(test: Evidence, told: Mapping[int, str], unit: str) -> str:
     e = test.estimate
     numbers = f"{e.value:+.3f} [{e.low:+.3f}, {e.high:+.3f}]".replace("-", "−")
-    said = {1: up, -1: down, 0: f"{e.n_seeds} trainings each do not tell whether {up}"}[test.sign]
-    return f"{said[0].upper()}{said[1:]}: {numbers} in gap norm {unit}."
+    said = told.get(test.sign, f"{e.n_seeds} trainings do not tell whether {told[1]}")
+    return f"{capital(said)}: {numbers} {unit}."

@@ -12,38 +12,39 @@ CENTRES = "CapDec's centres, CLIP RN50x4"
 
 def distances(study: GeometryStudy) -> pd.DataFrame:
     """Return one row a source: how many pairs, cosines with their intervals, gap norm, retrieval, v*."""
-    return pd.DataFrame([{"Pairs": name} | _distances(found) for name, found in study.anatomies.items()])
+    return pd.DataFrame([{"Pairs of": name} | _distances(found) for name, found in study.anatomies.items()])
 
 
 def _distances(found: Anatomy) -> dict[str, object]:
     g = found.geometry
     return {
-        "Images": g.images,
-        "Captions": g.captions,
+        "Pairs": g.captions,
         "d": g.dim,
         "Matched cosine": _with_interval(g.matched, found.matched_interval),
         "Mismatched cosine": _with_interval(g.mismatched, found.mismatched_interval),
         "Gap norm": f"{g.gap_norm:.3f}",
-        "Image to text R@1": f"{g.image_to_text[1]:.1%}",
-        "Text to image R@1": f"{g.text_to_image[1]:.1%}",
+        "R@1 to text": f"{g.image_to_text[1]:.1%}",
+        "R@1 to image": f"{g.text_to_image[1]:.1%}",
         "v*": DASH if np.isnan(g.calibrated_variance) else significant(g.calibrated_variance),
     }
 
 
 def parts(study: GeometryStudy) -> pd.DataFrame:
     """Return one row a source: how the gap is made up, and what a constant shift explains."""
-    rows = [{"Pairs": name} | _parts(found) for name, found in study.anatomies.items()]
+    rows = [{"Pairs of": name} | _parts(found) for name, found in study.anatomies.items()]
     if study.centres is not None:
-        shares = dimension_shares(study.centres)
-        rows.append(
-            {
-                "Pairs": CENTRES,
-                "Gap norm": f"{np.linalg.norm(study.centres):.3f}",
-                "Largest dimension": f"{shares[0]:.1%}",
-                "Half of it in": _half(1 + int(np.searchsorted(shares.cumsum(), 0.5)), len(shares)),
-            }
-        )
+        rows.insert(len(study.trained), _of_centres(study.centres))
     return pd.DataFrame(rows).fillna(DASH)
+
+
+def _of_centres(gap: np.ndarray) -> dict[str, object]:
+    shares = dimension_shares(gap)
+    return {
+        "Pairs of": CENTRES,
+        "Gap norm": f"{np.linalg.norm(gap):.3f}",
+        "Largest dimension": f"{shares[0]:.1%}",
+        "Half of it in": _half(1 + int(np.searchsorted(shares.cumsum(), 0.5)), len(shares)),
+    }
 
 
 def _parts(found: Anatomy) -> dict[str, object]:
@@ -54,16 +55,19 @@ def _parts(found: Anatomy) -> dict[str, object]:
         "Half of it in": _half(found.dimensions_for(0.5), dim),
         "A shift explains": f"{found.shift_share:.1%}",
         "Cosine after it": f"{found.shifted_matched:.3f}",
-        "Residual's dimensions": f"{found.residual_participation:.1f}",
+        "Residual in": f"{found.residual_participation:.1f}",
         "Alignment": f"{found.alignment:.3f}",
-        "Uniformity, images": f"{found.image_uniformity:.2f}".replace("-", "−"),
-        "Uniformity, texts": f"{found.text_uniformity:.2f}".replace("-", "−"),
+        "Uniformity": f"{found.image_uniformity:.2f} / {found.text_uniformity:.2f}".replace("-", "−"),
     }
 
 
-def groups(names: pd.Series) -> list[str]:
-    """Return the heading of each row of a table of sources."""
-    return ["Before any training" if name in RANDOM else "Trained networks" for name in names]
+def grouped(table: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
+    """Return a table of sources by the networks' names alone, and the heading of each row."""
+    random = table["Pairs of"].isin(list(RANDOM))
+    names = table["Pairs of"].str.replace(", random weights", "", regex=False)
+    return table.assign(**{"Pairs of": names}), [
+        "Before any training" if r else "Trained networks" for r in random
+    ]
 
 
 def heads(study: GeometryStudy) -> pd.DataFrame:

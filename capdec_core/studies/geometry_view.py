@@ -1,6 +1,5 @@
 """What chapter 1 shows: gaps taken apart, of the profile's encoder and of published pairs, and heads at many scales."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -17,7 +16,7 @@ from capdec_core.studies.claims import Claim, Evidence
 from capdec_core.studies.geometry_claims import claims, head_tests
 from capdec_core.studies.view import StudyView
 
-PUBLISHED: Mapping[str, str] = {
+PUBLISHED = {
     "CLIP": "features_clip.npy",
     "ConVIRT": "features_convirt.npy",
     "VideoCLIP": "features_videoclip.npy",
