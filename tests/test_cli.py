@@ -36,7 +36,17 @@ def references(tmp_path: Path) -> Path:
 
 
 def test_the_commands() -> None:
-    assert COMMANDS == ["cells", "gap", "miniature", "reference", "report", "reproduce", "score", "study", "towers"]
+    assert COMMANDS == [
+        "cells",
+        "gap",
+        "miniature",
+        "reference",
+        "report",
+        "reproduce",
+        "score",
+        "study",
+        "towers",
+    ]
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -69,7 +69,9 @@ def test_profile_and_device_reach_the_command(arguments: list[str], expected: st
     assert capdec_lines(*arguments) == [expected.split()]
 
 
-@pytest.mark.parametrize("target", ["reproduce", "smoke", "study", "report", "reference", "miniature", "towers"])
+@pytest.mark.parametrize(
+    "target", ["reproduce", "smoke", "study", "report", "reference", "miniature", "towers"]
+)
 def test_the_command_knows_every_option_that_make_gives_it(target: str) -> None:
     ((name, *rest),) = capdec_lines(target, "NAME=noise_types")
     command = get_command(app).commands[name]  # type: ignore[attr-defined]
