@@ -9,32 +9,23 @@ import tempfile
 from collections import deque
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import torch
 from tqdm import tqdm
 
+from capdec_core.corpora import Corpus, Split
 from capdec_core.material import corpus_of
 from capdec_core.metrics import Scores
 from capdec_core.metrics.captions import Aligned, tokenized
-from capdec_core.metrics.judges import (
-    Objects,
-    Wording,
-    add_meteor,
-    add_semantic,
-    lexical_scores,
-    selection_scores,
-)
+from capdec_core.metrics.judges import Objects, Wording, add_meteor, add_semantic
 from capdec_core.metrics.meteor import MeteorProcess
-from capdec_core.metrics.minilm import DIM, encode_sentences
+from capdec_core.metrics.minilm import DIM
 from capdec_core.metrics.semantic import SentenceSpace
 from capdec_core.profiles import Profile
-
-JUDGED_SPLITS = ("test",)
-"""Splits whose captions are scored by every metric; selection on the others is by CIDEr and needs no more."""
+from capdec_core.scoring_work import JUDGED_SPLITS, Task, embed, score_part
 
 SENTENCES = 4096
 """Sentences that a process embeds before it takes other work (6 MiB of embeddings)."""
@@ -53,26 +44,6 @@ class System(NamedTuple):
 
 
 Captions = Mapping[str, list[str]]
-
-
-@dataclass(frozen=True)
-class _Task:
-    """The systems of one split, told as they are or tokenised; a system goes by the words of its key."""
-
-    profile: Profile
-    split: str
-    told: Aligned
-    wording: Wording
-
-    @property
-    def judged(self) -> bool:
-        """Whether every metric is asked for, not only the one that settings are chosen by."""
-        return self.split in JUDGED_SPLITS
-
-    def parts(self, count: int) -> list[list[str]]:
-        """Deal the systems into up to `count` parts."""
-        names = list(self.told.answers)
-        return [part for part in (names[start::count] for start in range(count)) if part]
 
 
 def score_systems(
@@ -114,7 +85,7 @@ def score_systems(
 
 def _task(
     profile: Profile, split: str, systems: Mapping[System, Captions], decodings: Mapping[str, str]
-) -> _Task:
+) -> Task:
     mine = {system: systems[system] for system in sorted(systems) if system.split == split}
     corpus, images = corpus_of(profile), set(next(iter(mine.values())))
     found = corpus.split(split)
@@ -123,18 +94,18 @@ def _task(
     words = {" ".join(system): decodings[system.cell] for system in mine}
     judged = split in JUDGED_SPLITS
     wording = Wording(f"{corpus.name}/{split}", words, semantic=judged)
-    return _Task(profile, split, told if judged else told.first(), wording)
+    return Task(split, told if judged else told.first(), wording, _objects(corpus, found))
 
 
 class _Embedding:
     """MiniLM's embeddings of every distinct sentence of the judged splits, made block by block in a pool."""
 
-    def __init__(self, tasks: Sequence[_Task], pool: ProcessPoolExecutor, device: str) -> None:
+    def __init__(self, tasks: Sequence[Task], pool: ProcessPoolExecutor, device: str) -> None:
         texts = {text for task in tasks if task.judged for text in task.told.sentences}
         self._sentences = sorted(texts, key=lambda text: (-len(text), text))
         starts = range(0, len(self._sentences), SENTENCES)
         self.blocks = deque(
-            pool.submit(_embed, self._sentences[start : start + SENTENCES], device) for start in starts
+            pool.submit(embed, self._sentences[start : start + SENTENCES], device) for start in starts
         )
 
     def collect(self, path: Path, bar: tqdm) -> SentenceSpace:
@@ -151,35 +122,22 @@ class _Embedding:
         return SentenceSpace.of_rows(self._sentences, rows)
 
 
-def _embed(sentences: list[str], device: str) -> np.ndarray:
-    torch.set_num_threads(1)
-    return encode_sentences(sentences, device).astype(np.float32)
-
-
-_Part = tuple[_Task, list[str], Future[dict[str, Scores]]]
+_Part = tuple[Task, list[str], Future[dict[str, Scores]]]
 
 
 def _submit_parts(
-    tasks: Sequence[_Task], tokens: Sequence[Aligned], pool: ProcessPoolExecutor, count: int
+    tasks: Sequence[Task], tokens: Sequence[Aligned], pool: ProcessPoolExecutor, count: int
 ) -> list[_Part]:
     """Hand the systems' words to the pool: what each part is of, its systems, its scores to come."""
     return [
         (
             task,
             names,
-            pool.submit(_score_part, replace(task, told=task.told.part(names).first()), told.part(names)),
+            pool.submit(score_part, replace(task, told=task.told.part(names).first()), told.part(names)),
         )
         for task, told in zip(tasks, tokens, strict=True)
         for names in task.parts(count)
     ]
-
-
-def _score_part(task: _Task, tokens: Aligned) -> dict[str, Scores]:
-    """Score systems of one split by what reads words."""
-    torch.set_num_threads(1)
-    if not task.judged:
-        return selection_scores(task.told, tokens, task.wording)
-    return lexical_scores(task.told, tokens, task.wording, _objects(task))
 
 
 def _collect_parts(parts: Sequence[_Part], space: SentenceSpace, bar: tqdm) -> dict[str, Scores]:
@@ -194,9 +152,7 @@ def _collect_parts(parts: Sequence[_Part], space: SentenceSpace, bar: tqdm) -> d
     return found
 
 
-def _objects(task: _Task) -> Objects | None:
-    corpus = corpus_of(task.profile)
-    split, mentioned = corpus.split(task.split), corpus.objects_mentioned
-    if split.labels is None or mentioned is None:
+def _objects(corpus: Corpus, split: Split) -> Objects | None:
+    if split.labels is None or corpus.objects_mentioned is None:
         return None
-    return Objects(dict(zip(split.ids, split.labels, strict=True)), mentioned)
+    return Objects(dict(zip(split.ids, split.labels, strict=True)), corpus.objects_mentioned)

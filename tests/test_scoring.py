@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from small_world import InlineExecutor
 
-from capdec_core import scoring
+from capdec_core import scoring, scoring_work
 from capdec_core.material import corpus_of
 from capdec_core.metrics import score
 from capdec_core.profiles import load_profile
@@ -93,14 +93,14 @@ def test_the_cosines_of_captions_and_references_are_kept(profile, together):
 
 def test_a_sentence_is_embedded_once_whichever_system_says_it(profile, systems, monkeypatch):
     asked = []
-    encode = scoring.encode_sentences
+    encode = scoring_work.encode_sentences
 
     def counting(sentences, device):
         assert len(sentences) <= 40
         asked.extend(sentences)
         return encode(sentences, device)
 
-    monkeypatch.setattr(scoring, "encode_sentences", counting)
+    monkeypatch.setattr(scoring_work, "encode_sentences", counting)
     monkeypatch.setattr(scoring, "SENTENCES", 40)
     monkeypatch.setattr(scoring, "ProcessPoolExecutor", InlineExecutor)
     some = {system: captions for system, captions in systems.items() if system.cell != "cell3"}
