@@ -1,4 +1,4 @@
-"""Captions packed without padding, and batches of captions of nearly equal length."""
+"""Captions packed without padding, and random batches of them."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -34,20 +34,21 @@ class PackedCaptions:
         return PackedCaptions(self.flat.to(device), self.starts.to(device), self.lengths.to(device))
 
     def padded(self, rows: Tensor, width: int) -> tuple[Tensor, Tensor]:
-        """Return the tokens (batch, width; int64) and lengths (batch,) of some captions.
+        """Return the tokens (..., width; int64) and lengths (...) of the captions at `rows` (...).
 
         Past a caption's end stand ids of its neighbours: lengths, not ids, tell what is real.
         """
-        place = self.starts[rows].unsqueeze(1) + torch.arange(width, device=rows.device)
+        place = self.starts[rows].unsqueeze(-1) + torch.arange(width, device=rows.device)
         return self.flat[place.clamp_(max=max(len(self.flat) - 1, 0))].long(), self.lengths[rows]
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Rows of one batch (int64) and the length of the longest caption among them."""
+    """Rows of one batch (int64), the length of the longest caption among them, and their lengths' sum."""
 
     rows: Tensor
     width: int
+    total: int
 
 
 def batches(
@@ -55,20 +56,26 @@ def batches(
 ) -> Iterator[Batch]:
     """Yield batches for ever, their rows on `device`, from number `start` on.
 
-    The sequence is fixed by `lengths` (on the host), `batch_size` and `seed`. Each epoch draws an order,
-    leaves out the remainder that fills no batch (at random, so no length is favoured), sorts by length with
-    ties in drawn order, and visits the batches in random order. Nothing in an epoch waits for the device.
-    Fewer captions than `batch_size` make one batch.
+    The sequence is fixed by `lengths` (on the host), `batch_size` and `seed`. Each epoch draws an order and leaves
+    out the remainder that fills no batch. Batches are random, not sorted by length: those of one length each
+    teach worse (`benchmarks/losses.py`), and padding costs nothing where it is not computed. Nothing in an epoch
+    waits for the device. Fewer captions than `batch_size` make one batch.
     """
     size = min(batch_size, len(lengths))
     in_epoch = len(lengths) // size
     while True:
         epoch, first = divmod(start, in_epoch)
         generator = torch.Generator().manual_seed(seed * 1_000_003 + epoch)
-        order = torch.randperm(len(lengths), generator=generator)[: in_epoch * size]
-        rows = order[torch.argsort(lengths[order], stable=True)].view(in_epoch, size)
-        widths = lengths[rows].amax(dim=1).tolist()
+        rows = torch.randperm(len(lengths), generator=generator)[: in_epoch * size].view(in_epoch, size)
+        widths, totals = lengths[rows].amax(dim=1).tolist(), lengths[rows].sum(dim=1).tolist()
         resident = rows.to(device)
-        for index in torch.randperm(in_epoch, generator=generator)[first:].tolist():
-            yield Batch(resident[index], widths[index])
+        for index in range(first, in_epoch):
+            yield Batch(resident[index], widths[index], totals[index])
         start = (epoch + 1) * in_epoch
+
+
+def side_by_side(runs: Sequence[Iterator[Batch]]) -> Iterator[Batch]:
+    """Yield the batches of several seeds together: rows (runs, batch), the widest's width."""
+    for together in zip(*runs, strict=True):
+        rows = torch.stack([batch.rows for batch in together])
+        yield Batch(rows, max(b.width for b in together), sum(b.total for b in together))

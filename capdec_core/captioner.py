@@ -86,14 +86,28 @@ class Captioner(nn.Module):
         """Map embeddings (batch, d) to the prefix (batch, k, width)."""
         return self.mapper(embeddings)
 
-    def loss(self, embeddings: Tensor, tokens: Tensor, lengths: Tensor, per_sample: bool = False) -> Tensor:
+    def loss(
+        self,
+        embeddings: Tensor,
+        tokens: Tensor,
+        lengths: Tensor,
+        *,
+        total: int | None = None,
+        per_sample: bool = False,
+    ) -> Tensor:
         """Return the mean negative log-likelihood (nats) of captions and their end of text.
 
-        `embeddings` (batch, d), `tokens` (batch, t) padded at the right with any id, `lengths` (batch,). The
-        mean is over all tokens of the batch, or over each caption's own, (batch,), with `per_sample`.
+        `embeddings` (batch, d), `tokens` (batch, t) padded at the right with any id, `lengths` (batch,), whose
+        sum is `total`: where it is known on the host, padding is not computed. The mean is over all tokens of
+        the batch, or over each caption's own, (batch,), with `per_sample`.
         """
         return continuation_loss(
-            self.language_model, self.prefix(embeddings), tokens, lengths, per_sample=per_sample
+            self.language_model,
+            self.prefix(embeddings),
+            tokens,
+            lengths,
+            total=total,
+            per_sample=per_sample,
         )
 
     def save(self, path: Path) -> None:

@@ -1,6 +1,7 @@
 """The device that a run computes on: said by the user, checked before any work."""
 
 import re
+from contextlib import AbstractContextManager, nullcontext
 
 import torch
 
@@ -20,3 +21,10 @@ def check_device(device: str) -> None:
         raise CapdecError(
             f"device {device!r}: this machine has cuda:0 to cuda:{torch.cuda.device_count() - 1}"
         )
+
+
+def autocast(device: torch.device) -> AbstractContextManager:
+    """Return a context in which models compute in bfloat16 where a CUDA device has it, and as they are elsewhere."""
+    if device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False):
+        return torch.autocast("cuda", torch.bfloat16)
+    return nullcontext()

@@ -7,6 +7,8 @@ from torch import Tensor
 from torch.nn import functional as F
 from transformers import GPT2Config, GPT2LMHeadModel
 
+from capdec_core.gpt2 import Continuation, hidden_states
+
 IGNORED = -100  # marks a padded target; no token has this id
 
 
@@ -89,6 +91,7 @@ def continuation_loss(
     tokens: Tensor,
     lengths: Tensor,
     *,
+    total: int | None = None,
     offset: int = 0,
     per_sample: bool = False,
 ) -> Tensor:
@@ -96,31 +99,35 @@ def continuation_loss(
 
     `prefix` (batch, k, width), `tokens` (batch, t) padded at the right, `lengths` (batch,). The prefix starts
     at position `offset`, and its last vector predicts the first token; offset + k + t positions must be
-    there. Logits are made at caption positions only. No attention mask is needed: attention is causal, so
-    padding at the right reaches no real position. The mean is over all tokens of the batch, or over each
-    caption's own, (batch,), with `per_sample`.
+    there. Logits are made at caption positions only; with `total`, the sum of the lengths, padding is not
+    computed at all. No attention mask is needed: attention is causal, so padding at the right reaches no real
+    position. The mean is over all tokens of the batch, or over each caption's own, (batch,), with `per_sample`.
     """
-    wanted = targets(tokens, lengths, _eos_id(model))
+    places = Continuation.of(lengths, prefix.shape[1], tokens.shape[1], total)
+    wanted = places.read.packed(targets(tokens, lengths, _eos_id(model)))
     inputs = torch.cat([prefix, model.transformer.wte(tokens)], dim=1)
-    places = torch.arange(offset, offset + inputs.shape[1], device=inputs.device).unsqueeze(0)
-    hidden = model.transformer(inputs_embeds=inputs, position_ids=places, use_cache=False).last_hidden_state
-    logits = model.lm_head(hidden[:, prefix.shape[1] - 1 :])
+    logits = model.lm_head(hidden_states(model, inputs, places, offset=offset))
     if not per_sample:
-        return F.cross_entropy(logits.flatten(0, 1), wanted.flatten(), ignore_index=IGNORED)
-    each = F.cross_entropy(logits.transpose(1, 2), wanted, ignore_index=IGNORED, reduction="none")
-    return each.sum(dim=1) / (lengths + 1)
+        return F.cross_entropy(logits, wanted, ignore_index=IGNORED)
+    each = F.cross_entropy(logits, wanted, ignore_index=IGNORED, reduction="none")
+    return places.read.spread(each.unsqueeze(1)).sum(dim=(1, 2)) / (lengths + 1)
 
 
 def language_model_loss(
-    model: GPT2LMHeadModel, tokens: Tensor, lengths: Tensor, *, offset: int = 0
+    model: GPT2LMHeadModel,
+    tokens: Tensor,
+    lengths: Tensor,
+    *,
+    total: int | None = None,
+    offset: int = 0,
 ) -> Tensor:
     """Return the mean negative log-likelihood (nats) of captions alone, the first token after end of text.
 
-    `tokens` (batch, t) are padded at the right and `lengths` (batch,) count real tokens. End of text stands at
-    position `offset`, the captions behind it.
+    `tokens` (batch, t) are padded at the right and `lengths` (batch,) count real tokens, `total` in all. End of
+    text stands at position `offset`, the captions behind it.
     """
-    start = model.transformer.wte.weight[_eos_id(model)]
-    return continuation_loss(model, start.expand(len(tokens), 1, -1), tokens, lengths, offset=offset)
+    start = model.transformer.wte.weight[_eos_id(model)].expand(len(tokens), 1, -1)
+    return continuation_loss(model, start, tokens, lengths, total=total, offset=offset)
 
 
 def _eos_id(model: GPT2LMHeadModel) -> int:

@@ -113,12 +113,12 @@ class Attention(nn.Module):
         self.to_keys_values = nn.Linear(width, 2 * width, bias=False)
         self.project = nn.Linear(width, width)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Map (batch, length, width) to the same shape."""
+    def forward(self, x: Tensor, first: int = 0) -> Tensor:
+        """Map (batch, length, width) to (batch, length - first, width): the places from number `first` on."""
         keys, values = self.to_keys_values(x).chunk(2, dim=-1)
         split = [
             part.unflatten(-1, (self.heads, -1)).transpose(1, 2)
-            for part in (self.to_queries(x), keys, values)
+            for part in (self.to_queries(x[:, first:]), keys, values)
         ]
         mixed = F.scaled_dot_product_attention(*split)
         return self.project(mixed.transpose(1, 2).flatten(-2))
@@ -136,9 +136,9 @@ class Block(nn.Module):
         self.norm2 = nn.LayerNorm(width)
         self.mlp = nn.Sequential(nn.Linear(width, inner), nn.ReLU(), nn.Linear(inner, width))
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Map (batch, length, width) to the same shape."""
-        x = x + self.attention(self.norm1(x))
+    def forward(self, x: Tensor, first: int = 0) -> Tensor:
+        """Map (batch, length, width) to (batch, length - first, width): the places from number `first` on."""
+        x = x[:, first:] + self.attention(self.norm1(x), first)
         return x + self.mlp(self.norm2(x))
 
 
@@ -150,15 +150,17 @@ class TransformerMapper(nn.Module):
         self.clip_length, width = config.clip_length, config.block_width
         self.linear = nn.Linear(config.embedding_dim, config.clip_length * width)
         self.constants = nn.Parameter(torch.randn(config.prefix_length, width))
-        self.blocks = nn.Sequential(*(Block(config) for _ in range(config.layers)))
+        self.blocks = nn.ModuleList(Block(config) for _ in range(config.layers))
         self.project = nn.Identity() if width == config.width else nn.Linear(width, config.width)
 
     def forward(self, embeddings: Tensor) -> Tensor:
         """Map (batch, embedding_dim) to (batch, prefix_length, width)."""
         read = self.linear(embeddings).unflatten(-1, (self.clip_length, -1))
         constants = self.constants.expand(len(embeddings), -1, -1)
-        mixed = self.blocks(torch.cat([read, constants], dim=1))
-        return self.project(mixed[:, self.clip_length :])
+        mixed = torch.cat([read, constants], dim=1)
+        for block in self.blocks[:-1]:
+            mixed = block(mixed)
+        return self.project(self.blocks[-1](mixed, first=self.clip_length))
 
 
 Mapper = LinearMapper | MLPMapper | TransformerMapper

@@ -16,19 +16,25 @@ _KIND = "training state"
 
 @dataclass
 class RunState:
-    """A module in training, its optimiser, the noise generator, and the history of steps.
+    """A module in training, its optimiser, the noise generators, and the history of steps.
 
-    `history` (steps, 2), on the device, holds each step's loss and mean cosine. `identity` is a JSON
+    `generators` has one generator a run, several where runs are computed side by side. `history` (steps, 2,
+    runs), on the device, holds each step's loss and mean cosine. `identity` is a JSON
     dictionary of everything that determines the run: a state of another run is refused. `seconds` is the
     time spent before this process took over.
     """
 
     module: nn.Module
     optimizer: torch.optim.Optimizer
-    generator: torch.Generator
+    generators: list[torch.Generator]
     history: Tensor
     identity: dict[str, Any]
     seconds: float = 0.0
+
+    @property
+    def device(self) -> torch.device:
+        """Where the run is computed."""
+        return self.generators[0].device
 
     def save(self, path: Path, step: int, seconds: float) -> None:
         """Write the state after `step` steps and `seconds` seconds, atomically, as safetensors."""
@@ -37,9 +43,8 @@ class RunState:
         }
         for index, held in self.optimizer.state_dict()["state"].items():
             tensors |= {f"optimizer.{index}.{name}": value for name, value in held.items()}
-        tensors |= {"history": self.history, "generator": self.generator.get_state()} | _global_states(
-            self.generator
-        )
+        drawn = torch.stack([generator.get_state() for generator in self.generators])
+        tensors |= {"history": self.history, "generators": drawn} | _global_states(self.device)
         save_tensors(path, _KIND, {"run": self.identity, "step": step, "seconds": seconds}, tensors)
 
     def restore(self, path: Path) -> int:
@@ -73,17 +78,18 @@ class RunState:
                 _, index, key = name.split(".")
                 held.setdefault(int(index), {})[key] = value
         self.optimizer.load_state_dict({**self.optimizer.state_dict(), "state": held})
-        self.generator.set_state(tensors["generator"])
+        for generator, state in zip(self.generators, tensors["generators"], strict=True):
+            generator.set_state(state)
         torch.set_rng_state(tensors["global"])
-        if self.generator.device.type == "cuda":
-            torch.cuda.set_rng_state(tensors["global_cuda"], self.generator.device)
+        if self.device.type == "cuda":
+            torch.cuda.set_rng_state(tensors["global_cuda"], self.device)
 
 
-def _global_states(generator: torch.Generator) -> dict[str, Tensor]:
+def _global_states(device: torch.device) -> dict[str, Tensor]:
     """States of the global generators, which dropout draws from."""
     states = {"global": torch.get_rng_state()}
-    if generator.device.type == "cuda":
-        states["global_cuda"] = torch.cuda.get_rng_state(generator.device)
+    if device.type == "cuda":
+        states["global_cuda"] = torch.cuda.get_rng_state(device)
     return states
 
 

@@ -4,7 +4,6 @@ What is finished stays: a cell enters the store whole, so a run that is killed g
 """
 
 import multiprocessing
-import os
 from collections.abc import Iterable, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from dataclasses import asdict
@@ -18,9 +17,10 @@ from capdec_core.errors import CapdecError
 from capdec_core.java import check_java
 from capdec_core.material import Material, prepare, pretrained_language_model
 from capdec_core.profiles import Profile
+from capdec_core.programs import cores, processes, programs
 from capdec_core.scoring import System, score_systems
 from capdec_core.store import CellStore
-from capdec_core.worker import run_cell, work
+from capdec_core.worker import run_cells, work
 
 Failures = list[tuple[StoredCell, BaseException]]
 
@@ -52,34 +52,55 @@ class Runner:
         self._score([cell for cell in wanted if not self.store.has_scores(cell)])
 
     def _work(self, cells: Sequence[StoredCell], doing: str) -> None:
+        """Compute cells in programs, the costliest first, so that none of the long ones is left for the end."""
         if not cells:
             return
-        failures = self._here(cells, doing) if self.device != "cpu" else self._in_processes(cells, doing)
+        tokens = int(self.material.training_captions().lengths.max())
+        ordered = sorted(cells, key=_costliest_first)
+        trained = [cell for cell in ordered if isinstance(cell, CellConfig)]
+        groups: list[Sequence[StoredCell]] = [*programs(trained, self.device, tokens)]
+        groups += [[cell] for cell in ordered if not isinstance(cell, CellConfig)]
+        if self.device == "cpu":
+            failures = self._in_processes(groups, processes(trained, tokens) if trained else cores(), doing)
+        else:
+            failures = self._here(groups, doing)
         if failures:
             lines = "\n".join(f"  {_told(cell)}: {error!r}" for cell, error in failures)
             raise CapdecError(f"{len(failures)} of {len(cells)} cells failed:\n{lines}")
 
-    def _here(self, cells: Sequence[StoredCell], doing: str) -> Failures:
+    def _here(self, groups: Sequence[Sequence[StoredCell]], doing: str) -> Failures:
         failures: Failures = []
-        for cell in tqdm(cells, desc=doing, unit="cell"):
-            try:
-                run_cell(cell, self.material, self.store, self.device)
-            except (RuntimeError, ValueError, CapdecError) as error:
-                failures.append((cell, error))
+        with _bar(groups, doing) as bar:
+            waiting = [list(group) for group in reversed(groups)]
+            while waiting:
+                group = waiting.pop()
+                try:
+                    run_cells(group, self.material, self.store, self.device)
+                except (RuntimeError, ValueError, CapdecError) as error:
+                    if len(group) > 1:  # one cell must not take the others of its program with it
+                        waiting += [[cell] for cell in group]
+                        continue
+                    failures += [(cell, error) for cell in group]
+                bar.update(len(group))
         return failures
 
-    def _in_processes(self, cells: Sequence[StoredCell], doing: str) -> Failures:
-        """One single-threaded process a core: small models gain nothing from threads."""
+    def _in_processes(self, groups: Sequence[Sequence[StoredCell]], count: int, doing: str) -> Failures:
+        """Single-threaded processes side by side: small models gain nothing from threads."""
         failures: Failures = []
         context = multiprocessing.get_context("spawn")
-        with ProcessPoolExecutor(max_workers=min(len(cells), cores()), mp_context=context) as pool:
-            futures: dict[Future[str], StoredCell] = {
-                pool.submit(work, cell, self.material, self.store.folder, self.device): cell
-                for cell in sorted(cells, key=_costliest_first)
+        workers = min(len(groups), count)
+        with (
+            _bar(groups, doing) as bar,
+            ProcessPoolExecutor(max_workers=workers, mp_context=context) as pool,
+        ):
+            futures: dict[Future[None], Sequence[StoredCell]] = {
+                pool.submit(work, group, self.material, self.store.folder, self.device): group
+                for group in groups
             }
-            for future in tqdm(as_completed(futures), total=len(futures), desc=doing, unit="cell"):
+            for future in as_completed(futures):
                 if error := future.exception():
-                    failures.append((futures[future], error))
+                    failures += [(cell, error) for cell in futures[future]]
+                bar.update(len(futures[future]))
         return failures
 
     def _score(self, cells: Sequence[StoredCell]) -> None:
@@ -106,8 +127,12 @@ class Runner:
         return f"{decoding.label}, at most {self.profile.decoding.max_tokens} tokens"
 
 
+def _bar(groups: Sequence[Sequence[StoredCell]], doing: str) -> tqdm:
+    return tqdm(total=sum(map(len, groups)), desc=doing, unit="cell")
+
+
 def _costliest_first(cell: StoredCell) -> tuple[float, str]:
-    """Order cells so that none of the long ones is left for the end."""
+    """Order cells by falling cost, ties by name."""
     return -_relative_cost(cell), cell.id
 
 
@@ -125,8 +150,3 @@ def _told(cell: StoredCell) -> str:
         return f"{cell.id} {cell.decoding} of {_told(cell.cell)}"
     assert isinstance(cell, CellConfig)
     return f"{cell.id} {cell.noise} seed {cell.seed}"
-
-
-def cores() -> int:
-    """Return the number of cores that this process may use."""
-    return len(os.sched_getaffinity(0))

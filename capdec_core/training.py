@@ -2,7 +2,7 @@
 
 import resource
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -12,16 +12,21 @@ import torch
 from torch import Tensor, nn
 from transformers import GPT2LMHeadModel
 
-from capdec_core.batches import PackedCaptions, batches
+from capdec_core.batches import Batch, PackedCaptions, batches
 from capdec_core.budget import Budget
 from capdec_core.captioner import Captioner
+from capdec_core.device import autocast
 from capdec_core.errors import CapdecError
 from capdec_core.language_model import language_model_loss
 from capdec_core.noise import Perturbation
+from capdec_core.noise.base import require_unit_rows
 from capdec_core.resume import RunState, tensor_digest
 
 Progress = Callable[[int, int], None]
-StepLoss = Callable[[int, Tensor, Tensor, Tensor], tuple[Tensor, Tensor | float]]
+StepLoss = Callable[[int, Batch, Tensor, Tensor], tuple[Tensor, Tensor | float]]
+"""Maps a step's number, its batch, tokens and lengths to each run's loss and mean cosine, both () or (runs,)."""
+Order = Callable[[int], Iterator[Batch]]
+"""Maps a number of steps done to the batches of those that are left."""
 
 
 @dataclass(frozen=True)
@@ -30,8 +35,9 @@ class TrainingRecord:
 
     `losses` holds each step's mean loss (nats a token). `mean_cosine` is the mean over all samples of the
     cosine between an embedding and its perturbed self, None without embeddings. `seconds` counts training
-    only, the part before a resume included. `peak_memory` (bytes) is the device's on CUDA, the whole
-    process's otherwise.
+    only, the part before a resume included; runs that were trained side by side share theirs equally.
+    `peak_memory` (bytes) is the device's on CUDA, the whole process's otherwise. `side_by_side` is how many
+    runs were trained in one program.
     """
 
     losses: list[float]
@@ -39,6 +45,7 @@ class TrainingRecord:
     seconds: float
     steps: int
     peak_memory: int
+    side_by_side: int = 1
 
 
 def train(
@@ -55,34 +62,35 @@ def train(
     """Train `captioner`, in place and on `device`, to tell each caption from its perturbed embedding.
 
     `embeddings` (n, d) has one unit row a caption: its text's, or its image's repeated (ClipCap). `noise` is
-    called at every step as `noise(x, generator=..., loss=...)` with the batch's rows, a generator of
+    asked at every step for `noise.perturb(x, generator=..., loss=...)` with the batch's rows, a generator of
     `seed`, and a closure that gives each sample's own loss (batch,) at any x; it returns unit rows.
     `progress` is called with (steps done, steps). On a CPU the same arguments give the same bytes, and so
     does a run that was cut off and resumed from `checkpoint`. Afterwards the captioner is in evaluation mode.
 
     Raises CapdecError if counts or lengths do not fit, or the checkpoint is another run's.
     """
-    if len(embeddings) != len(captions):
-        raise CapdecError(
-            f"{len(embeddings)} embeddings for {len(captions)} captions: one row a caption is needed"
-        )
-    _require_room(captions, captioner.config.max_tokens)
+    require_fit(captioner, embeddings, captions)
     resident = embeddings.to(device)
+    require_unit_rows(resident)
 
-    def step_loss(_: int, rows: Tensor, tokens: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-        x = resident[rows]
-        perturbed = noise(
-            x, generator=run.generator, loss=lambda at: captioner.loss(at, tokens, lengths, True)
-        )
-        return captioner.loss(perturbed, tokens, lengths), (x * perturbed).sum(dim=1).mean()
+    def step_loss(_: int, batch: Batch, tokens: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        x = resident[batch.rows]
+
+        def each(at: Tensor) -> Tensor:
+            return captioner.loss(at, tokens, lengths, total=batch.total, per_sample=True)
+
+        perturbed = noise.perturb(x, generator=state.generators[0], loss=each)
+        loss = captioner.loss(perturbed, tokens, lengths, total=batch.total)
+        return loss, (x * perturbed).sum(dim=1).mean()
 
     identity = {
         "config": asdict(captioner.config),
         "noise": noise.to_dict(),
         "embeddings": tensor_digest(embeddings),
     }
-    run = _start(captioner, captions, budget, seed, device, identity)
-    return _fit(run, step_loss, captions, budget, seed, checkpoint, progress)
+    state = start(captioner, captions, budget, [seed], device, identity)
+    order = _order(captions, budget, seed, device)
+    return fit(state, step_loss, captions, budget, order, checkpoint, progress)[0]
 
 
 def pretrain_language_model(
@@ -104,13 +112,14 @@ def pretrain_language_model(
     _require_room(captions, model.config.n_positions)
     tuned = [weight.requires_grad for weight in model.parameters()]
     model.requires_grad_(True)
-    run = _start(model, captions, budget, seed, device, {"config": model.config.to_diff_dict()})
+    state = start(model, captions, budget, [seed], device, {"config": model.config.to_diff_dict()})
 
-    def step_loss(step: int, _: Tensor, tokens: Tensor, lengths: Tensor) -> tuple[Tensor, float]:
-        offset = start_position(seed, step, model.config.n_positions - tokens.shape[1] - 1)
-        return language_model_loss(model, tokens, lengths, offset=offset), torch.nan
+    def step_loss(step: int, batch: Batch, tokens: Tensor, lengths: Tensor) -> tuple[Tensor, float]:
+        offset = start_position(seed, step, model.config.n_positions - batch.width - 1)
+        return language_model_loss(model, tokens, lengths, total=batch.total, offset=offset), torch.nan
 
-    record = _fit(run, step_loss, captions, budget, seed, checkpoint, progress)
+    order = _order(captions, budget, seed, device)
+    record = fit(state, step_loss, captions, budget, order, checkpoint, progress)[0]
     for weight, was in zip(model.parameters(), tuned, strict=True):
         weight.requires_grad_(was)
     return record
@@ -124,14 +133,15 @@ def start_position(seed: int, step: int, last: int) -> int:
     return int(np.random.default_rng((seed, step)).integers(last + 1))
 
 
-def _start(
+def start(
     module: nn.Module,
     captions: PackedCaptions,
     budget: Budget,
-    seed: int,
+    seeds: list[int],
     device: torch.device | str,
     identity: dict[str, Any],
 ) -> RunState:
+    """Return the state of a run, or of several side by side (one seed each), before its first step."""
     module.to(device).train()
     trained = [weight for weight in module.parameters() if weight.requires_grad]
     optimizer = torch.optim.AdamW(
@@ -139,44 +149,53 @@ def _start(
     )
     identity |= {
         "budget": asdict(budget),
-        "seed": seed,
+        "seeds": seeds,
         "captions": tensor_digest(captions.flat, captions.lengths),
     }
-    generator = torch.Generator(device).manual_seed(seed)
-    return RunState(module, optimizer, generator, torch.zeros(budget.steps, 2, device=device), identity)
+    generators = [torch.Generator(device).manual_seed(seed) for seed in seeds]
+    history = torch.zeros(budget.steps, 2, len(seeds), device=device)
+    return RunState(module, optimizer, generators, history, identity)
 
 
-def _fit(
-    run: RunState,
+def _order(captions: PackedCaptions, budget: Budget, seed: int, device: torch.device | str) -> Order:
+    lengths = captions.lengths.cpu()
+    return lambda done: batches(lengths, budget.batch_size, seed, done, device)
+
+
+def fit(
+    state: RunState,
     step_loss: StepLoss,
     captions: PackedCaptions,
     budget: Budget,
-    seed: int,
-    checkpoint: Path | None,
-    progress: Progress | None,
-) -> TrainingRecord:
-    """Run the steps that are left; nothing in the loop waits for the device but a checkpoint."""
-    device = run.generator.device
-    packed = captions.to(device)
-    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
-        torch.manual_seed(seed)
-        done = run.restore(checkpoint) if checkpoint is not None else 0
-        began = time.perf_counter() - run.seconds
-        order = batches(captions.lengths.cpu(), budget.batch_size, seed, done, device)
-        for step, batch in zip(range(done, budget.steps), order, strict=False):
-            loss, cosine = step_loss(step, batch.rows, *packed.padded(batch.rows, batch.width))
-            _descend(run.optimizer, loss, budget.rate(step))
-            run.history[step, 0], run.history[step, 1] = loss.detach(), cosine
+    order: Order,
+    checkpoint: Path | None = None,
+    progress: Progress | None = None,
+) -> list[TrainingRecord]:
+    """Run the steps that are left, and return each run's record; the module is left in evaluation mode.
+
+    Nothing in the loop waits for the device but a checkpoint. On CUDA, models compute in bfloat16 with float32
+    weights where the hardware has it.
+    """
+    packed = captions.to(state.device)
+    with torch.random.fork_rng(devices=[state.device] if state.device.type == "cuda" else []):
+        torch.manual_seed(state.identity["seeds"][0])
+        done = state.restore(checkpoint) if checkpoint is not None else 0
+        began = time.perf_counter() - state.seconds
+        for step, batch in zip(range(done, budget.steps), order(done), strict=False):
+            with autocast(state.device):
+                losses, cosines = step_loss(step, batch, *packed.padded(batch.rows, batch.width))
+            _descend(state.optimizer, losses.sum(), budget.rate(step))
+            state.history[step, 0], state.history[step, 1] = losses.detach(), cosines
             if progress is not None:
                 progress(step + 1, budget.steps)
-            if (
-                checkpoint is not None
-                and budget.checkpoint_every
-                and (step + 1) % budget.checkpoint_every == 0
-            ):
-                run.save(checkpoint, step + 1, time.perf_counter() - began)
-    run.module.eval()
-    return _record(run, began)
+            if checkpoint is not None and _is_due(budget, step + 1):
+                state.save(checkpoint, step + 1, time.perf_counter() - began)
+    state.module.eval()
+    return _records(state, began)
+
+
+def _is_due(budget: Budget, done: int) -> bool:
+    return budget.checkpoint_every > 0 and done % budget.checkpoint_every == 0
 
 
 def _descend(optimizer: torch.optim.Optimizer, loss: Tensor, rate: float) -> None:
@@ -187,16 +206,20 @@ def _descend(optimizer: torch.optim.Optimizer, loss: Tensor, rate: float) -> Non
     optimizer.zero_grad(set_to_none=True)
 
 
-def _record(run: RunState, began: float) -> TrainingRecord:
-    history = run.history.cpu()  # waits for the device
-    cosine = history[:, 1].mean().item()
-    return TrainingRecord(
-        losses=history[:, 0].tolist(),
-        mean_cosine=None if cosine != cosine else cosine,
-        seconds=time.perf_counter() - began,
-        steps=len(history),
-        peak_memory=peak_memory(run.generator.device),
-    )
+def _records(state: RunState, began: float) -> list[TrainingRecord]:
+    history = state.history.cpu()  # waits for the device
+    seconds, runs = time.perf_counter() - began, history.shape[2]
+    return [
+        TrainingRecord(
+            losses=losses.tolist(),
+            mean_cosine=None if cosines.isnan().any() else cosines.mean().item(),
+            seconds=seconds / runs,
+            steps=len(losses),
+            peak_memory=peak_memory(state.device),
+            side_by_side=runs,
+        )
+        for losses, cosines in history.permute(2, 1, 0)
+    ]
 
 
 def peak_memory(device: torch.device | str) -> int:
@@ -204,6 +227,15 @@ def peak_memory(device: torch.device | str) -> int:
     if torch.device(device).type == "cuda":
         return torch.cuda.max_memory_allocated(device)
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+def require_fit(captioner: Captioner, embeddings: Tensor, captions: PackedCaptions) -> None:
+    """Raise CapdecError unless there is one embedding a caption and room for the longest caption."""
+    if len(embeddings) != len(captions):
+        raise CapdecError(
+            f"{len(embeddings)} embeddings for {len(captions)} captions: one row a caption is needed"
+        )
+    _require_room(captions, captioner.config.max_tokens)
 
 
 def _require_room(captions: PackedCaptions, max_tokens: int) -> None:

@@ -4,7 +4,8 @@ import importlib.metadata
 import platform
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -21,9 +22,10 @@ from capdec_core.language_model import LanguageModelConfig
 from capdec_core.mapper import MapperConfig
 from capdec_core.material import Material, pretrained_language_model
 from capdec_core.noise import perturbation_from_dict
+from capdec_core.side_by_side import Run, train_side_by_side
 from capdec_core.store import CAPTIONER, CellStore
 from capdec_core.tokenizer import CaptionTokenizer
-from capdec_core.training import peak_memory, train
+from capdec_core.training import TrainingRecord, peak_memory, train
 
 VERSIONED = ("capdec_core", "torch", "transformers", "tokenizers", "open_clip_torch", "numpy")
 
@@ -34,40 +36,70 @@ TIMED_RUNS, ENOUGH_SECONDS = 3, 0.5
 
 def run_cell(cell: StoredCell, material: Material, store: CellStore, device: str) -> None:
     """Compute one cell into the store; a cell that is there already is left alone."""
-    if store.has(cell):
-        return
     if isinstance(cell, CellConfig):
-        _train_and_decode(cell, material, store, device)
-    elif isinstance(cell, Decoded):
-        _decode_anew(cell, material, store, device)
-    else:
+        run_program([cell], material, store, device)
+    elif not isinstance(cell, Decoded):
         raise TypeError(f"nothing computes a {type(cell).__name__}")
+    elif not store.has(cell):
+        _decode_anew(cell, material, store, device)
 
 
-def _train_and_decode(cell: CellConfig, material: Material, store: CellStore, device: str) -> None:
-    """Train and decode; a run that was cut off goes on from its last checkpoint, where the budget writes any."""
-    with store.writing(cell) as folder:
+def run_program(cells: Sequence[CellConfig], material: Material, store: CellStore, device: str) -> None:
+    """Train cells in one program, decode and write each; those that the store has are left alone.
+
+    A cell alone that was cut off goes on from its last checkpoint, where the budget writes any.
+    """
+    missing = [cell for cell in cells if not store.has(cell)]
+    if not missing:
+        return
+    with ExitStack() as opened:
+        folders = [opened.enter_context(store.writing(cell)) for cell in missing]
         started = time.perf_counter()
-        captioner = build_captioner(cell, material, device)
-        training = train(
-            captioner,
-            material.training_embeddings(cell.train_on),
-            material.training_captions(),
-            perturbation_from_dict(cell.noise),
-            Budget(**cell.training),
-            cell.seed,
-            device,
-            checkpoint=folder / "training.safetensors",
-        )
-        decoding_started = time.perf_counter()
-        captions = {e.key: decode(captioner, cell, material, e) for e in cell.evaluations}
-        decoding_seconds = time.perf_counter() - decoding_started
-        captioner.save(folder / CAPTIONER)
-        write_json(folder / "captions.json", captions)
-        for leftover in folder.glob("training.*"):
-            leftover.unlink()
-        cost = {"decoding_seconds": decoding_seconds, "seconds": time.perf_counter() - started}
-        write_json(folder / "record.json", record(captioner, asdict(training) | cost, device))
+        captioners = [build_captioner(cell, material, device) for cell in missing]
+        preparing = (time.perf_counter() - started) / len(missing)
+        trained = _train(missing, captioners, material, device, folders[0] / "training.safetensors")
+        for cell, captioner, training, folder in zip(missing, captioners, trained, folders, strict=True):
+            _decode_and_write(cell, captioner, training, material, folder, device, preparing)
+
+
+def _train(
+    cells: Sequence[CellConfig],
+    captioners: list[Captioner],
+    material: Material,
+    device: str,
+    checkpoint: Path,
+) -> list[TrainingRecord]:
+    captions, budget = material.training_captions(), Budget(**cells[0].training)
+    sources = {cell.train_on: material.training_embeddings(cell.train_on) for cell in cells}
+    runs = [
+        Run(captioner, sources[cell.train_on], perturbation_from_dict(cell.noise), cell.seed)
+        for cell, captioner in zip(cells, captioners, strict=True)
+    ]
+    if len(runs) > 1:
+        return train_side_by_side(runs, captions, budget, device)
+    captioner, embeddings, noise, seed = vars(runs[0]).values()
+    return [train(captioner, embeddings, captions, noise, budget, seed, device, checkpoint)]
+
+
+def _decode_and_write(
+    cell: CellConfig,
+    captioner: Captioner,
+    training: TrainingRecord,
+    material: Material,
+    folder: Path,
+    device: str,
+    preparing: float,
+) -> None:
+    """Write all that a cell consists of; `preparing` is its share of the seconds before its training."""
+    started = time.perf_counter()
+    captions = {e.key: decode(captioner, cell, material, e) for e in cell.evaluations}
+    seconds = time.perf_counter() - started
+    captioner.save(folder / CAPTIONER)
+    write_json(folder / "captions.json", captions)
+    for leftover in folder.glob("training.*"):
+        leftover.unlink()
+    cost = {"decoding_seconds": seconds, "seconds": preparing + training.seconds + seconds}
+    write_json(folder / "record.json", record(captioner, asdict(training) | cost, device))
 
 
 def _decode_anew(cell: Decoded, material: Material, store: CellStore, device: str) -> None:
@@ -161,8 +193,17 @@ def machine(device: str) -> dict[str, Any]:
     }
 
 
-def work(cell: StoredCell, material: Material, folder: Path, device: str) -> str:
-    """Run one cell in a worker process and return its id; the process uses one thread."""
+def work(cells: Sequence[StoredCell], material: Material, folder: Path, device: str) -> None:
+    """Run a program's cells in a worker process, which uses one thread."""
     torch.set_num_threads(1)
-    run_cell(cell, material, CellStore(folder), device)
-    return cell.id
+    run_cells(cells, material, CellStore(folder), device)
+
+
+def run_cells(cells: Sequence[StoredCell], material: Material, store: CellStore, device: str) -> None:
+    """Compute what belongs to one program: cells that are trained together, or one cell of any kind."""
+    trained = [cell for cell in cells if isinstance(cell, CellConfig)]
+    if len(trained) > 1:
+        run_program(trained, material, store, device)
+    else:
+        for cell in cells:
+            run_cell(cell, material, store, device)

@@ -36,6 +36,31 @@ def test_loss_is_gpt2s_own_whatever_the_padding(kind, filler):
     torch.testing.assert_close(loss, reference_loss(captioner, embeddings, CAPTIONS))
 
 
+@pytest.mark.parametrize("kind", ["mlp", "transformer"])
+@pytest.mark.parametrize("tuned", [True, False])
+def test_without_padding_loss_and_gradients_are_the_same(kind, tuned):
+    captioner = Captioner(tiny_config(kind, tuned=tuned), seed=3)
+    embeddings, (tokens, lengths) = unit_rows(len(CAPTIONS)), padded(CAPTIONS)
+    weights = [weight for weight in captioner.parameters() if weight.requires_grad]
+    total = int(lengths.sum())
+    ours = captioner.loss(embeddings, tokens, lengths, total=total)
+    theirs = captioner.loss(embeddings, tokens, lengths)
+    torch.testing.assert_close(ours, theirs)
+    pairs = zip(torch.autograd.grad(ours, weights), torch.autograd.grad(theirs, weights), strict=True)
+    for without, with_padding in pairs:
+        torch.testing.assert_close(without, with_padding, atol=1e-6, rtol=1e-4)
+    each = captioner.loss(embeddings, tokens, lengths, total=total, per_sample=True)
+    torch.testing.assert_close(each, captioner.loss(embeddings, tokens, lengths, per_sample=True))
+
+
+def test_no_layer_computes_padding():
+    captioner, seen = Captioner(tiny_config()), []
+    for layer in (captioner.language_model.transformer.h[0].mlp, captioner.language_model.lm_head):
+        layer.register_forward_hook(lambda _, args, __: seen.append(args[0].shape))
+    captioner.loss(unit_rows(2), torch.tensor([[1, 2, 0, 0], [3, 4, 5, 6]]), torch.tensor([2, 4]), total=6)
+    assert seen == [(2 * 3 + 6, 32), (6 + 2, 32)]
+
+
 def test_gradients_are_gpt2s_own():
     captioner = Captioner(tiny_config("transformer"))
     embeddings, weights = unit_rows(len(CAPTIONS)), list(captioner.parameters())
@@ -86,7 +111,7 @@ def test_logits_are_made_at_caption_positions_only():
     captioner, seen = Captioner(tiny_config()), []
     captioner.language_model.lm_head.register_forward_hook(lambda _, args, __: seen.append(args[0].shape))
     captioner.loss(unit_rows(2), torch.tensor([[1, 2], [3, 4]]), torch.tensor([2, 2]))
-    assert seen == [(2, 3, 32)]
+    assert seen == [(2 * 3, 32)]
 
 
 def test_equal_seeds_give_equal_weights_and_leave_the_global_generator_alone():

@@ -12,8 +12,8 @@ import torch
 from small_world import InlineExecutor, die, small_profile, with_noise
 
 from capdec_core import device as device_module
+from capdec_core import programs, scoring, worker
 from capdec_core import runner as module
-from capdec_core import scoring, worker
 from capdec_core.budget import Budget
 from capdec_core.captioner import Captioner
 from capdec_core.cell import CellConfig, Decoded
@@ -133,7 +133,7 @@ def test_a_second_run_computes_nothing(
 
     for target, name in [
         (module, "ProcessPoolExecutor"),
-        (module, "run_cell"),
+        (module, "run_cells"),
         (module, "pretrained_language_model"),
         (module, "score_systems"),
     ]:
@@ -247,10 +247,10 @@ def test_a_run_that_was_killed_goes_on_with_the_cells_that_are_missing(
 ) -> None:
     real = module.work
 
-    def stopping(cell: CellConfig, *rest: object) -> str:
+    def stopping(group: list[CellConfig], *rest: object) -> None:
         if inline[0].submitted[1:]:
             raise KeyboardInterrupt
-        return real(cell, *rest)
+        real(group, *rest)
 
     monkeypatch.setattr(module, "work", stopping)
     with pytest.raises(KeyboardInterrupt):
@@ -259,7 +259,7 @@ def test_a_run_that_was_killed_goes_on_with_the_cells_that_are_missing(
     assert len(done) == 1
     monkeypatch.setattr(module, "work", real)
     elsewhere.compute(cells[:2])
-    assert [arguments[0] for arguments in inline[1].submitted] == [c for c in cells[:2] if c not in done]
+    assert [arguments[0] for arguments in inline[1].submitted] == [[c] for c in cells[:2] if c not in done]
     assert all(elsewhere.store.has(cell) for cell in cells[:2])
 
 
@@ -303,7 +303,7 @@ def test_a_cell_is_trained_once_though_named_twice(
 ) -> None:
     twin = CellConfig.from_dict(asdict(cells[0]))
     elsewhere.compute([cells[0], twin, cells[0]])
-    assert [arguments[0] for arguments in inline[0].submitted] == [cells[0]]
+    assert [arguments[0] for arguments in inline[0].submitted] == [[cells[0]]]
 
 
 @pytest.mark.parametrize(("count", "processes"), [(2, 2), (5, 3)])
@@ -315,8 +315,8 @@ def test_one_process_a_core_and_no_more_than_cells(
     count: int,
     processes: int,
 ) -> None:
-    monkeypatch.setattr(module, "cores", lambda: 3)
-    monkeypatch.setattr(module, "work", lambda *_: "")
+    monkeypatch.setattr(programs, "cores", lambda: 3)
+    monkeypatch.setattr(module, "work", lambda *_: None)
     elsewhere.compute([replace(cells[0], seed=seed) for seed in range(count)])
     assert (inline[0].max_workers, inline[0].method) == (processes, "spawn")
 
@@ -327,13 +327,13 @@ def test_the_longest_cells_start_first(
     monkeypatch.setattr(module, "work", lambda *_: "")
     noises = [Gaussian(0.1), NormalisedGradient(0.1), UniformBall(1.0), NormalisedGradient(1.0)]
     elsewhere.compute([with_noise(cells[0], noise) for noise in noises])
-    kinds = [arguments[0].noise["kind"] for arguments in inline[0].submitted]
+    kinds = [arguments[0][0].noise["kind"] for arguments in inline[0].submitted]
     assert kinds[:2] == ["NormalisedGradient"] * 2
 
 
 def test_cores_are_those_this_process_may_use(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 5})
-    assert module.cores() == 2
+    assert programs.cores() == 2
 
 
 def test_java_is_checked_before_anything_is_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

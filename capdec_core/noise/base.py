@@ -55,6 +55,10 @@ class Perturbation(ABC):
     def __call__(self, x: Tensor, *, generator: torch.Generator, loss: Loss | None = None) -> Tensor:
         """Return the perturbed unit rows (batch, d); ValueError where x is not a matrix of unit rows."""
         require_unit_rows(x)
+        return self.perturb(x, generator=generator, loss=loss)
+
+    def perturb(self, x: Tensor, *, generator: torch.Generator, loss: Loss | None = None) -> Tensor:
+        """Return the perturbed rows (batch, d) of an x whose rows are known to be unit; nothing is waited for."""
         return move(x, self.displacement(x, generator=generator, loss=loss))
 
     def to_dict(self) -> dict[str, Any]:

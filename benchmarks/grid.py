@@ -1,0 +1,166 @@
+"""Many small runs: a process a core with one run at a time, against runs stacked side by side in one program.
+
+`capdec_core.programs` picks by what this part measures. Beside it: the memory that `capdec_core.memory` predicts
+against what a training was seen to take.
+"""
+
+import multiprocessing
+import resource
+import time
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from typing import Any
+
+import torch
+from torch.nn import functional as F
+
+from benchmarks.measure import Side, compare
+from capdec_core.batches import PackedCaptions
+from capdec_core.budget import Budget
+from capdec_core.captioner import Captioner, CaptionerConfig
+from capdec_core.language_model import LanguageModelConfig
+from capdec_core.mapper import MapperConfig
+from capdec_core.memory import training_memory
+from capdec_core.noise import Gaussian
+from capdec_core.programs import cores
+from capdec_core.side_by_side import Run, train_side_by_side
+from capdec_core.training import train
+
+DIM, VOCABULARY, BATCH, LONGEST = 512, 440, 32, 15
+SIZES = {
+    "default profile's model": (64, 1, True),
+    "its language model frozen": (64, 1, False),
+    "width 256, 4 layers": (256, 4, True),
+}
+"""Width, layers of the language model, and whether it is tuned."""
+
+Trained = Callable[[str, int, int], float]
+
+
+def run(device: str, quick: bool) -> dict[str, Any]:
+    """Compare the two ways at several sizes; see the protocol in `benchmarks.__main__`."""
+    runs, steps, pairs = (2, 2, 1) if quick else (8, 40, 5)
+    sizes = dict(list(SIZES.items())[: 1 if quick else None])
+    found = [_on_cpu if device == "cpu" else _on_gpu][0](sizes, runs, steps, pairs, device)
+    return {
+        "comparisons": found,
+        "tables": [_memory_table(sizes, quick)] if device == "cpu" else [],
+        "notes": [
+            f"{runs} runs of {steps} steps of {BATCH} captions each way; Gaussian noise, transformer mapper, prefix 4. "
+            "On a CPU both ways use every core: processes with one thread each, which train their runs one by one "
+            "or stacked. On a GPU one process trains them one by one or stacked.",
+        ],
+    }
+
+
+def _on_cpu(
+    sizes: dict[str, tuple[int, int, bool]], runs: int, steps: int, pairs: int, device: str
+) -> list[dict[str, Any]]:
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(max_workers=cores(), mp_context=context) as pool:
+
+        def side(name: str, size: str, way: str) -> Side:
+            def work() -> None:
+                shares = [runs // cores()] * cores()
+                list(
+                    pool.map(
+                        _work,
+                        [way] * cores(),
+                        [size] * cores(),
+                        shares,
+                        [steps] * cores(),
+                        [device] * cores(),
+                    )
+                )
+
+            return Side(name, runs * steps * BATCH, work)
+
+        return [
+            compare(
+                f"grid of small runs: {size}",
+                side("processes, one run at a time", size, "alone"),
+                side("processes, runs stacked", size, "stacked"),
+                unit="captions",
+                pairs=pairs,
+                device=device,
+            )
+            for size in sizes
+        ]
+
+
+def _on_gpu(
+    sizes: dict[str, tuple[int, int, bool]], runs: int, steps: int, pairs: int, device: str
+) -> list[dict[str, Any]]:
+    def side(name: str, size: str, way: str) -> Side:
+        return Side(name, runs * steps * BATCH, lambda: _work(way, size, runs, steps, device))
+
+    return [
+        compare(
+            f"grid of small runs: {size}",
+            side("runs stacked", size, "stacked"),
+            side("one run at a time", size, "alone"),
+            unit="captions",
+            pairs=pairs,
+            device=device,
+        )
+        for size in sizes
+    ]
+
+
+def _work(way: str, size: str, runs: int, steps: int, device: str) -> None:
+    """Train `runs` captioners of one size for `steps` steps, alone one after another or stacked."""
+    if device == "cpu":
+        torch.set_num_threads(1)
+    captions, rows = _data()
+    budget = Budget(steps, BATCH, 1e-3)
+    captioners = [Captioner(shape(*SIZES[size]), seed=0) for _ in range(runs)]
+    if way == "stacked":
+        train_side_by_side([Run(c, rows, Gaussian(0.016), 0) for c in captioners], captions, budget, device)
+        return
+    for captioner in captioners:
+        train(captioner, rows, captions, Gaussian(0.016), budget, 0, device)
+
+
+def shape(width: int, layers: int, tuned: bool) -> CaptionerConfig:
+    """Return a captioner's shape: a transformer mapper of one layer, prefix 4, as in the default profile."""
+    mapper = MapperConfig("transformer", DIM, width, prefix_length=4, clip_length=2, heads=4, layers=1)
+    return CaptionerConfig(mapper, LanguageModelConfig(VOCABULARY, width, layers, 4, 72, tuned))
+
+
+def _data() -> tuple[PackedCaptions, torch.Tensor]:
+    generator = torch.Generator().manual_seed(0)
+    lengths = torch.randint(7, LONGEST + 1, (4000,), generator=generator).tolist()
+    captions = [torch.randint(0, VOCABULARY - 1, (n,), generator=generator).tolist() for n in lengths]
+    return PackedCaptions.pack(captions), F.normalize(torch.randn(4000, DIM, generator=generator), dim=1)
+
+
+def _memory_table(sizes: dict[str, tuple[int, int, bool]], quick: bool) -> dict[str, Any]:
+    """Return predicted and measured memory: growth of a fresh process's peak while it trains a few steps."""
+    shapes = {name: (*size, BATCH) for name, size in sizes.items()}
+    if not quick:
+        shapes |= {
+            "width 768, 12 layers, batch 40": (768, 12, True, 40),
+            "width 512, 6 layers, batch 256": (512, 6, True, 256),
+        }
+    rows = []
+    for name, (width, layers, tuned, batch) in shapes.items():
+        predicted = training_memory(shape(width, layers, tuned), batch, LONGEST)
+        context = multiprocessing.get_context("spawn")
+        with ProcessPoolExecutor(max_workers=1, mp_context=context) as pool:
+            measured = pool.submit(_growth, width, layers, tuned, batch).result()
+        rows.append([name, predicted / 2**20, measured / 2**20, measured / predicted])
+    return {
+        "title": "Memory of a training, predicted and measured",
+        "columns": ["model", "predicted (MiB)", "measured (MiB)", "measured / predicted"],
+        "rows": rows,
+        "note": "Measured: how far a fresh process's peak grows over three steps; the smallest ones drown in what libraries take.",
+    }
+
+
+def _growth(width: int, layers: int, tuned: bool, batch: int) -> int:
+    torch.set_num_threads(1)
+    captions, rows = _data()
+    train(Captioner(shape(64, 1, True)), rows, captions, Gaussian(0.016), Budget(1, 4, 1e-3), 0)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    train(Captioner(shape(width, layers, tuned)), rows, captions, Gaussian(0.016), Budget(3, batch, 1e-3), 0)
+    return (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024
