@@ -1,7 +1,7 @@
 """Scoring many cells together: the same numbers as each alone, whatever the number of processes."""
 
 import subprocess
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
@@ -9,7 +9,8 @@ from small_world import InlineExecutor
 
 from capdec_core import scoring, scoring_work
 from capdec_core.material import corpus_of
-from capdec_core.metrics import score
+from capdec_core.metrics import Scores, score
+from capdec_core.metrics.meteor import MeteorProcess
 from capdec_core.profiles import load_profile
 from capdec_core.scoring import System, score_systems
 
@@ -91,57 +92,66 @@ def test_the_cosines_of_captions_and_references_are_kept(profile, together):
         assert first == pytest.approx([1.0] * len(first), abs=1e-4)
 
 
-def test_a_sentence_is_embedded_once_whichever_system_says_it(profile, systems, monkeypatch):
-    asked = []
-    encode = scoring_work.encode_sentences
+@dataclass
+class Counted:
+    """What a scoring in one process did."""
 
-    def counting(sentences, device):
-        assert len(sentences) <= 40
-        asked.extend(sentences)
-        return encode(sentences, device)
-
-    monkeypatch.setattr(scoring_work, "encode_sentences", counting)
-    monkeypatch.setattr(scoring, "SENTENCES", 40)
-    monkeypatch.setattr(scoring, "ProcessPoolExecutor", InlineExecutor)
-    some = {system: captions for system, captions in systems.items() if system.cell != "cell3"}
-    score_systems(profile, some, dict.fromkeys(("cell1", "cell2"), ""), "cpu", processes=2)
-    told = {text for s, c in some.items() if s.split == "test" for group in c.values() for text in group}
-    references = {text for group in corpus_of(profile).split("test").captions for text in group}
-    assert sorted(asked) == sorted(told | references)
+    starts_of_java: int
+    embedded: list[list[str]]
+    aligned: list[str]
+    scores: dict[System, Scores]
 
 
-def test_java_starts_twice_for_all_systems_of_all_splits(profile, systems, together, monkeypatch):
-    starts, popen = [], subprocess.Popen
+@pytest.fixture(scope="module")
+def counted(profile, systems) -> Counted:
+    """A scoring of all systems, two of which say the same, in this process; 40 sentences are embedded at once."""
+    starts, embedded, aligned = [], [], []
+    popen, encode, ask = subprocess.Popen, scoring_work.encode_sentences, MeteorProcess._ask
 
     class CountingPopen(popen):  # type: ignore[misc,valid-type]
         def __init__(self, *args, **kwargs):
             starts.append(args)
             super().__init__(*args, **kwargs)
 
-    monkeypatch.setattr(subprocess, "Popen", CountingPopen)
-    monkeypatch.setattr(scoring, "ProcessPoolExecutor", InlineExecutor)
-    decodings = {system.cell: f"way {system.cell}" for system in systems}
-    inline = score_systems(profile, systems, decodings, "cpu", processes=1)
-    assert len(starts) == 2
-    for system, scores in inline.items():
-        assert scores.signature == together[system].signature
-        expected = pytest.approx(together[system].corpus, abs=1e-6)
-        assert scores.corpus == expected
+    def encoding(sentences, device):
+        embedded.append(list(sentences))
+        return encode(sentences, device)
 
-
-def test_a_caption_of_an_image_is_aligned_once_whichever_system_says_it(profile, systems, monkeypatch):
-    asked = []
-    ask = scoring.MeteorProcess._ask
-
-    def counting(process, lines, answers):
-        asked.extend(line for line in lines if line.startswith("SCORE"))
+    def asking(process, lines, answers):
+        aligned.extend(line for line in lines if line.startswith("SCORE"))
         return ask(process, lines, answers)
 
-    monkeypatch.setattr(scoring.MeteorProcess, "_ask", counting)
-    monkeypatch.setattr(scoring, "ProcessPoolExecutor", InlineExecutor)
-    twice = {System(cell, "test", "test/image"): systems["cell1", "test", "test/image"] for cell in "ab"}
-    score_systems(profile, twice, {"a": "", "b": ""}, "cpu", processes=1)
-    assert len(asked) == len(set(asked)) == len(corpus_of(profile).split("test").ids)
+    twin = {System("twin", "test", "test/image"): systems["cell1", "test", "test/image"]}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(subprocess, "Popen", CountingPopen)
+        patch.setattr(scoring_work, "encode_sentences", encoding)
+        patch.setattr(MeteorProcess, "_ask", asking)
+        patch.setattr(scoring, "SENTENCES", 40)
+        patch.setattr(scoring, "ProcessPoolExecutor", InlineExecutor)
+        decodings = {system.cell: f"way {system.cell}" for system in systems | twin}
+        scores = score_systems(profile, systems | twin, decodings, "cpu", processes=1)
+    return Counted(len(starts), embedded, aligned, scores)
+
+
+def test_java_starts_twice_for_all_systems_of_all_splits(systems, together, counted):
+    assert counted.starts_of_java == 2
+    for system in systems:
+        assert counted.scores[system].signature == together[system].signature
+        assert counted.scores[system].corpus == pytest.approx(together[system].corpus, abs=1e-6)
+
+
+def test_a_sentence_is_embedded_once_whichever_system_says_it(profile, systems, counted):
+    told = {text for s, c in systems.items() if s.split == "test" for group in c.values() for text in group}
+    references = {text for group in corpus_of(profile).split("test").captions for text in group}
+    assert sorted(text for block in counted.embedded for text in block) == sorted(told | references)
+    assert {len(block) for block in counted.embedded[:-1]} == {40}
+
+
+def test_a_caption_of_an_image_is_aligned_once_whichever_system_says_it(systems, counted):
+    """Three systems on 15 images; the fourth says what the first says."""
+    assert len(counted.aligned) == len(set(counted.aligned)) <= 3 * 15
+    one, other = (counted.scores[System(cell, "test", "test/image")] for cell in ("cell1", "twin"))
+    assert one.per_image == other.per_image
 
 
 def test_scores_are_shown_with_the_metrics_first(together):
