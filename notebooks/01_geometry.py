@@ -83,16 +83,14 @@ chapter.say(geometry_prose.law(study))
 # [Table 1.2](#tab-parts) takes the gap apart. *Half of it in* says how many coordinates together hold half of the squared
 # gap. *A shift explains* is the share of the mean squared distance of matched pairs that the best constant shift removes.
 # *Residual in* is the participation ratio $(\sum \lambda)^2 / \sum \lambda^2$ of the residual's spectrum: how many
-# directions carry it. Alignment (mean squared distance of matched pairs) and uniformity
-# ($\log \mathrm{E} \exp(-2 \|x - x'\|^2)$ over pairs of one modality) are those of
-# [Wang and Isola 2020](https://arxiv.org/abs/2005.10242); lower is better for both.
+# directions carry it.
 
 # %% tags=["hide-input"]
 parts, groups = geometry_tables.grouped(geometry_tables.parts(study))
 chapter.table(
     parts,
     "parts",
-    caption="What each gap is made of; uniformity of images / of texts. Where only the two centres are known (CapDec's own, of RN50x4), a dash stands for "
+    caption="What each gap is made of. Where only the two centres are known (CapDec's own, of RN50x4), a dash stands for "
     "what takes pairs.",
     groups=groups,
 )
@@ -109,6 +107,21 @@ chapter.figure(
 
 # %% tags=["remove-input"]
 chapter.say(geometry_prose.made_up(study))
+
+# %% [markdown]
+# Two more measures tell how well the space is used, of each modality by itself and of pairs. *Alignment* is the mean
+# squared distance of matched pairs, *uniformity* $\log \mathrm{E} \exp(-2 \|x - x'\|^2)$ over pairs of one
+# modality, both of [Wang and Isola 2020](https://arxiv.org/abs/2005.10242); lower is better. A modality in a narrow cone
+# has a uniformity near 0.
+
+# %% tags=["hide-input"]
+spread, groups = geometry_tables.grouped(geometry_tables.spread(study))
+chapter.table(
+    spread,
+    "spread",
+    caption="Alignment and uniformity of unit embeddings; lower is better for both.",
+    groups=groups,
+)
 
 # %% [markdown]
 # ## What text alone knows of it
@@ -151,7 +164,7 @@ chapter.claims(
     study.claim_cards,
     "claims",
     caption="The verdicts, and the estimates that decide them: gap norms in hundredths, with 95% intervals over training "
-    "seeds, p-values corrected for both tests. The codes name trainings of Table 1.4.",
+    "seeds, p-values corrected for both tests. The codes name trainings, and lead to the chapter's last table.",
 )
 
 # %% [markdown]

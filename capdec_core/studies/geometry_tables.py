@@ -7,7 +7,7 @@ from capdec_core.gap import Anatomy, dimension_shares
 from capdec_core.studies.geometry_view import RANDOM, GeometryStudy
 from capdec_core.tables import DASH, significant
 
-CENTRES = "CapDec's centres, CLIP RN50x4"
+CENTRES = "CLIP RN50x4, CapDec's centres"
 
 
 def distances(study: GeometryStudy) -> pd.DataFrame:
@@ -19,7 +19,6 @@ def _distances(found: Anatomy) -> dict[str, object]:
     g = found.geometry
     return {
         "Pairs": g.captions,
-        "d": g.dim,
         "Matched cosine": _with_interval(g.matched, found.matched_interval),
         "Mismatched cosine": _with_interval(g.mismatched, found.mismatched_interval),
         "Gap norm": f"{g.gap_norm:.3f}",
@@ -56,9 +55,21 @@ def _parts(found: Anatomy) -> dict[str, object]:
         "A shift explains": f"{found.shift_share:.1%}",
         "Cosine after it": f"{found.shifted_matched:.3f}",
         "Residual in": f"{found.residual_participation:.1f}",
-        "Alignment": f"{found.alignment:.3f}",
-        "Uniformity": f"{found.image_uniformity:.2f} / {found.text_uniformity:.2f}".replace("-", "−"),
     }
+
+
+def spread(study: GeometryStudy) -> pd.DataFrame:
+    """Return one row a source: alignment, and the uniformity of either modality."""
+    rows = [
+        {
+            "Pairs of": name,
+            "Alignment": f"{found.alignment:.3f}",
+            "Uniformity of images": f"{found.image_uniformity:z.2f}".replace("-", "−"),
+            "Uniformity of captions": f"{found.text_uniformity:z.2f}".replace("-", "−"),
+        }
+        for name, found in study.anatomies.items()
+    ]
+    return pd.DataFrame(rows)
 
 
 def grouped(table: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
