@@ -6,7 +6,6 @@ against what a training was seen to take.
 
 import multiprocessing
 import resource
-import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from typing import Any
@@ -153,7 +152,7 @@ def _memory_table(sizes: dict[str, tuple[int, int, bool]], quick: bool) -> dict[
         "title": "Memory of a training, predicted and measured",
         "columns": ["model", "predicted (MiB)", "measured (MiB)", "measured / predicted"],
         "rows": rows,
-        "note": "Measured: how far a fresh process's peak grows over three steps; the smallest ones drown in what libraries take.",
+        "note": "Measured: growth of a fresh process's peak in three steps; what libraries take drowns the smallest.",
     }
 
 

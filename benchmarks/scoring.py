@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from time import perf_counter
 from typing import Any, TypeVar
 
@@ -97,10 +98,19 @@ def _systems(data: PhotoSystems, size: Size) -> list[dict[str, Any]]:
     reference = Side("pycocoevalcap", images, plain)
     alone = Side("both Javas started", images, first)
     further = Side("references known, METEOR running", images * (len(names) - 1), lambda: _further(data))
-    timing = {"unit": "caption", "pairs": size.pairs, "warm": size.warm, "at_most": True}
+    found = [("First system", alone, 1.2), ("Each further system", further, 1 / 3)]
     return [
-        compare("First system", alone, reference, bar=1.2, **timing),
-        compare("Each further system", further, reference, bar=1 / 3, **timing),
+        compare(
+            name,
+            ours,
+            reference,
+            unit="caption",
+            pairs=size.pairs,
+            warm=size.warm,
+            bar=bar,
+            at_most=True,
+        )
+        for name, ours, bar in found
     ]
 
 
@@ -128,9 +138,9 @@ def _steps(data: PhotoSystems, plain: dict[str, float]) -> dict[str, Any]:
     with MeteorProcess() as process:
         (tokens_of_all,), ptb = _timed(lambda: tokenized([told]))
         segments, preparing = _timed(lambda: Segments(tokens_of_all.references))
-        words = [_timed(lambda row=row: segments.score(row))[1] for row in tokens_of_all.firsts[:2]]
+        words = [_timed(partial(segments.score, row))[1] for row in tokens_of_all.firsts[:2]]
         aligning = [
-            _timed(lambda row=row: process.score(tokens_of_all.references, [row]))[1]
+            _timed(partial(process.score, tokens_of_all.references, [row]))[1]
             for row in tokens_of_all.firsts[:2]
         ]
     lexical = sum(plain[name] for name in ("BLEU", "ROUGE-L", "CIDEr"))

@@ -154,7 +154,7 @@ def _world_data(world: World, quick: bool) -> TrainingData:
     return world.data(drawn[: world.budget.batch_size * (5 if quick else 50)].tolist())
 
 
-def paper_work(preset: Preset, device: str, batches: int = 3) -> Work:
+def paper_work(preset: Preset, device: str, batches: int = 1) -> Work:
     """Return what is timed of a paper's captioner: on a CPU `batches` cold, on a GPU 25 after 25."""
     gpu = device.startswith("cuda")
     data = photo_data(preset.batch_size * (25 if gpu else batches), preset.config.mapper.embedding_dim)

@@ -32,8 +32,8 @@ class Grid:
 
         The count is known beforehand, so the device is not waited for.
         """
-        places = None if count is None else true_places(real.flatten(), count)
-        return cls(*real.shape, places)
+        rows, length = real.shape
+        return cls(rows, length, None if count is None else true_places(real.flatten(), count))
 
     def packed(self, grid: Tensor) -> Tensor:
         """Return the real places of (rows, length, ...) one below the other: (real, ...)."""
@@ -122,10 +122,16 @@ def _attended(
     attention: GPT2Attention, query: Tensor, key: Tensor, value: Tensor, visible: Tensor | None
 ) -> Tensor:
     """Attend, causally unless what is `visible` is given: (batch, queries, width)."""
-    parts = [part.unflatten(-1, (attention.num_heads, -1)).transpose(1, 2) for part in (query, key, value)]
-    dropout = attention.attn_dropout.p if attention.training else 0.0
+    queries, keys, values = (
+        part.unflatten(-1, (attention.num_heads, -1)).transpose(1, 2) for part in (query, key, value)
+    )
     mixed = F.scaled_dot_product_attention(
-        *parts, attn_mask=visible, is_causal=visible is None, dropout_p=dropout
+        queries,
+        keys,
+        values,
+        attn_mask=visible,
+        is_causal=visible is None,
+        dropout_p=attention.attn_dropout.p if attention.training else 0.0,
     )
     return mixed.transpose(1, 2).flatten(-2)
 

@@ -119,7 +119,9 @@ def test_behind_a_move_the_cosine_is_that_of_moved_rows() -> None:
         assert fitted.measure(TEXTS.repeat(60, 1), seeded())["cosine"] == pytest.approx(0.4, abs=0.01)
 
 
-@pytest.mark.parametrize("move", [MeanShift("text"), MeanShift("image"), Collapse()], ids=lambda move: move.label)
+@pytest.mark.parametrize(
+    "move", [MeanShift("text"), MeanShift("image"), Collapse()], ids=lambda move: move.label
+)
 def test_behind_a_move_the_residual_is_what_the_move_leaves(move: Move) -> None:
     """Of both sides: the image as it is read at inference, minus the text as it is read in training."""
     fitted = Bridge((move,), ShapedNoise("full", "pairs", None)).fit(*WORLD)

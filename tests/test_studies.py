@@ -195,7 +195,9 @@ def test_all_cells_names_each_once() -> None:
 
 def test_studies_by_name() -> None:
     assert study_named("noise_types") is noise_types
-    with pytest.raises(CapdecError, match="no study 'heads'; NAME is one of: geometry, noise_types, heads_layers"):
+    with pytest.raises(
+        CapdecError, match="no study 'heads'; NAME is one of: geometry, noise_types, heads_layers"
+    ):
         study_named("heads")
 
 
