@@ -4,6 +4,7 @@ What is finished stays: a cell enters the store whole, so a run that is killed g
 """
 
 import multiprocessing
+import time
 from collections.abc import Iterable, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from dataclasses import asdict
@@ -88,7 +89,7 @@ class Runner:
         """Single-threaded processes side by side: small models gain nothing from threads."""
         failures: Failures = []
         context = multiprocessing.get_context("spawn")
-        workers = min(len(groups), count)
+        workers, started = min(len(groups), count), time.perf_counter()
         with (
             _bar(groups, doing) as bar,
             ProcessPoolExecutor(max_workers=workers, mp_context=context) as pool,
@@ -101,7 +102,22 @@ class Runner:
                 if error := future.exception():
                     failures += [(cell, error) for cell in futures[future]]
                 bar.update(len(futures[future]))
+        self._tell_load(groups, time.perf_counter() - started, workers, doing)
         return failures
+
+    def _tell_load(
+        self, groups: Sequence[Sequence[StoredCell]], seconds: float, workers: int, doing: str
+    ) -> None:
+        """Print how much of the processes' time trained cells took: the rest was spent on starting and waiting."""
+        cells = [cell for group in groups for cell in group]
+        done = [cell for cell in cells if isinstance(cell, CellConfig) and self.store.has(cell)]
+        if not done:
+            return
+        busy = sum(self.store.record(cell)["seconds"] for cell in done)
+        print(
+            f"{doing}: {len(done)} cells took {busy:.0f} s of {workers} x {seconds:.0f} s, "
+            f"{busy / (workers * seconds):.0%}"
+        )
 
     def _score(self, cells: Sequence[StoredCell]) -> None:
         """Score all cells together, then write each cell's scores."""
