@@ -114,5 +114,5 @@ def _send(stream: IO[str], lines: Sequence[str]) -> None:
     try:
         stream.writelines(f"{line}\n" for line in lines)
         stream.flush()
-    except BrokenPipeError:
-        pass  # Java has stopped: the reader finds no answer and says why
+    except (BrokenPipeError, ValueError):
+        pass  # Java has stopped, or been stopped: the reader finds no answer and says why
