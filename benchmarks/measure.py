@@ -1,6 +1,5 @@
 """Two ways to do the same work, timed in turn: ratios, their spread, and the machine they were measured on."""
 
-import os
 import platform
 import time
 from collections.abc import Callable, Sequence
@@ -14,6 +13,7 @@ import torch
 
 from capdec_core import __version__
 from capdec_core.cell import code_fingerprint
+from capdec_core.device import cores
 
 VERSIONED = ("torch", "transformers", "tokenizers", "numpy", "scipy", "pycocoevalcap")
 CPU_FILE = Path("/proc/cpuinfo")
@@ -120,7 +120,7 @@ def machine(device: str) -> dict[str, Any]:
     """Return what a number depends on beside the code: processor, threads, GPU, versions, and the code's hash."""
     found = {
         "cpu": _cpu_name(),
-        "cores": len(os.sched_getaffinity(0)),
+        "cores": cores(),
         "threads": torch.get_num_threads(),
         "cpu capability": torch.backends.cpu.get_cpu_capability(),
         "system": f"{platform.system()} {platform.machine()}, Python {platform.python_version()}",

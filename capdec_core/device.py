@@ -1,5 +1,6 @@
 """The device that a run computes on: said by the user, checked before any work."""
 
+import os
 import re
 from contextlib import AbstractContextManager, nullcontext
 
@@ -21,6 +22,11 @@ def check_device(device: str) -> None:
         raise CapdecError(
             f"device {device!r}: this machine has cuda:0 to cuda:{torch.cuda.device_count() - 1}"
         )
+
+
+def cores() -> int:
+    """Return the number of cores that this process may use."""
+    return len(os.sched_getaffinity(0))
 
 
 def autocast(device: torch.device) -> AbstractContextManager:

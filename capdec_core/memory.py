@@ -5,6 +5,8 @@ gradients, AdamW's two moments), frozen ones once. Beside them stands what the f
 pass, counted layer by layer below, and the logits, which are there three times when their gradient is made.
 """
 
+import functools
+
 import torch
 
 from capdec_core.captioner import Captioner, CaptionerConfig
@@ -27,6 +29,7 @@ def training_memory(config: CaptionerConfig, batch_size: int, caption_tokens: in
     return FLOAT * (runs * (3 * trained + beside) + frozen)
 
 
+@functools.cache
 def parameter_counts(config: CaptionerConfig) -> tuple[int, int]:
     """Return how many parameters are trained and how many are frozen; no memory is taken for them."""
     with torch.device("meta"):

@@ -8,7 +8,6 @@ machine), so a cell that is in the store already must be the same, byte for byte
 
 import os
 import shutil
-import tempfile
 import zipfile
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
@@ -31,7 +30,7 @@ from capdec_core.archive import (
 )
 from capdec_core.cell import CellConfig, StoredCell, code_fingerprint
 from capdec_core.errors import CapdecError
-from capdec_core.files import digest
+from capdec_core.files import digest, replacing
 from capdec_core.material import prepare
 from capdec_core.profiles import Profile, load_profile
 from capdec_core.store import CAPTIONER, CellStore
@@ -78,19 +77,11 @@ def pack(store: CellStore, cells: Iterable[StoredCell], archive: Path) -> int:
     found = sorted((cell for cell in cells if store.has(cell)), key=lambda cell: cell.id)
     if not found:
         raise CapdecError(f"{store.folder} has no finished cell of this profile: run make reproduce first")
-    archive.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=archive.parent, prefix=f".{archive.name}.")
-    try:
-        with os.fdopen(handle, "wb") as stream, zipfile.ZipFile(stream, "w") as packed:
-            for cell in tqdm(found, desc="pack", unit="cell"):
-                for path in (store.path(cell) / name for name in BOUNDS):
-                    if path.is_file():
-                        add(packed, f"{cell.id}/{path.name}", path)
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, archive)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    with replacing(archive) as stream, zipfile.ZipFile(stream, "w") as packed:
+        for cell in tqdm(found, desc="pack", unit="cell"):
+            for path in (store.path(cell) / name for name in BOUNDS):
+                if path.is_file():
+                    add(packed, f"{cell.id}/{path.name}", path)
     return len(found)
 
 

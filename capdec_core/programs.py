@@ -5,7 +5,6 @@ side by side, whose weights and activations leave the cache. A GPU waits for a s
 so there small runs share a program, as many as its memory holds.
 """
 
-import os
 from collections.abc import Sequence
 
 import psutil
@@ -13,6 +12,7 @@ import torch
 
 from capdec_core.captioner import CaptionerConfig
 from capdec_core.cell import CellConfig
+from capdec_core.device import cores
 from capdec_core.memory import parameter_counts, training_memory
 
 SMALL = 20_000_000
@@ -31,21 +31,21 @@ def programs(cells: Sequence[CellConfig], device: str, caption_tokens: int) -> l
     groups: dict[str, list[list[CellConfig]]] = {}
     for cell in cells:
         room = _at_once(cell, device, caption_tokens)
-        found = groups.setdefault(_shape(cell), [])
+        found = groups.setdefault(_kind(cell), [])
         if not found or len(found[-1]) >= room:
             found.append([])
         found[-1].append(cell)
     return [group for found in groups.values() for group in found]
 
 
-def _shape(cell: CellConfig) -> str:
+def _kind(cell: CellConfig) -> str:
     """Return what cells must have in common to be trained in one program."""
-    return repr((captioner_config(cell), cell.pretraining, cell.training, cell.corpus, cell.tokenizer))
+    return repr((_shape(cell), cell.pretraining, cell.training, cell.corpus, cell.tokenizer))
 
 
 def _at_once(cell: CellConfig, device: str, caption_tokens: int) -> int:
     """Return how many cells like this one a program takes."""
-    config = captioner_config(cell)
+    config = _shape(cell)
     shareable = not (config.language_model.dropout or cell.training.get("checkpoint_every"))
     if not device.startswith("cuda") or not shareable or sum(parameter_counts(config)) > SMALL:
         return 1
@@ -56,17 +56,12 @@ def _at_once(cell: CellConfig, device: str, caption_tokens: int) -> int:
 def processes(cells: Sequence[CellConfig], caption_tokens: int) -> int:
     """Return how many single-threaded processes train these cells at once on the CPU: cores, if memory allows."""
     largest = max(
-        training_memory(captioner_config(cell), cell.training["batch_size"], caption_tokens) for cell in cells
+        training_memory(_shape(cell), cell.training["batch_size"], caption_tokens) for cell in cells
     )
     fitting = int(USABLE * psutil.virtual_memory().available / (PROCESS + largest))
     return max(1, min(len(cells), cores(), fitting))
 
 
-def cores() -> int:
-    """Return the number of cores that this process may use."""
-    return len(os.sched_getaffinity(0))
-
-
-def captioner_config(cell: CellConfig) -> CaptionerConfig:
+def _shape(cell: CellConfig) -> CaptionerConfig:
     """Return the shape of the cell's captioner."""
-    return CaptionerConfig.from_dict({"mapper": cell.mapper, "language_model": cell.language_model})
+    return CaptionerConfig.from_dict(vars(cell))

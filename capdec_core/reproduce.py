@@ -8,9 +8,8 @@ from pathlib import Path
 
 from capdec_core import paths
 from capdec_core.book import build_report, execute
-from capdec_core.device import check_device
+from capdec_core.device import check_device, cores
 from capdec_core.profiles import Profile, load_profile
-from capdec_core.programs import cores
 from capdec_core.reference.read import bind_reference, has_reference
 from capdec_core.runner import Runner
 from capdec_core.store import CellStore

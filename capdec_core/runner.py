@@ -3,6 +3,7 @@
 What is finished stays: a cell enters the store whole, so a run that is killed goes on where it stopped.
 """
 
+import functools
 import multiprocessing
 import time
 from collections.abc import Iterable, Sequence
@@ -13,12 +14,12 @@ from tqdm import tqdm
 
 from capdec_core.cell import CellConfig, Decoded, StoredCell
 from capdec_core.decoding import Beam, decoding_from_dict
-from capdec_core.device import check_device
+from capdec_core.device import check_device, cores
 from capdec_core.errors import CapdecError
 from capdec_core.java import check_java
 from capdec_core.material import Material, prepare, pretrained_language_model
 from capdec_core.profiles import Profile
-from capdec_core.programs import cores, processes, programs
+from capdec_core.programs import processes, programs
 from capdec_core.scoring import System, score_systems
 from capdec_core.store import CellStore
 from capdec_core.worker import run_cells, work
@@ -48,26 +49,24 @@ class Runner:
         missing = list({cell.id: cell for cell in trained if not self.store.has(cell)}.values())
         for cell in {(str(c.language_model), str(c.pretraining)): c for c in missing}.values():
             pretrained_language_model(cell, self.material, self.device)
-        self._work(missing, "train")
-        self._work(redecoded, "decode")
+        if missing:
+            ordered = sorted(missing, key=_costliest_first)
+            self._work(programs(ordered, self.device, self._longest), "train")
+        if redecoded:
+            self._work([[cell] for cell in redecoded], "decode")
         self._score([cell for cell in wanted if not self.store.has_scores(cell)])
 
-    def _work(self, cells: Sequence[StoredCell], doing: str) -> None:
-        """Compute cells in programs, the costliest first, so that none of the long ones is left for the end."""
-        if not cells:
-            return
-        tokens = int(self.material.training_captions().lengths.max())
-        ordered = sorted(cells, key=_costliest_first)
-        trained = [cell for cell in ordered if isinstance(cell, CellConfig)]
-        groups: list[Sequence[StoredCell]] = [*programs(trained, self.device, tokens)]
-        groups += [[cell] for cell in ordered if not isinstance(cell, CellConfig)]
-        if self.device == "cpu":
-            failures = self._in_processes(groups, processes(trained, tokens) if trained else cores(), doing)
-        else:
-            failures = self._here(groups, doing)
-        if failures:
+    @functools.cached_property
+    def _longest(self) -> int:
+        """Tokens of the longest training caption."""
+        return int(self.material.training_captions().lengths.max())
+
+    def _work(self, groups: Sequence[Sequence[StoredCell]], doing: str) -> None:
+        """Compute cells in groups, a program each, in this order."""
+        compute = self._in_processes if self.device == "cpu" else self._here
+        if failures := compute(groups, doing):
             lines = "\n".join(f"  {_told(cell)}: {error!r}" for cell, error in failures)
-            raise CapdecError(f"{len(failures)} of {len(cells)} cells failed:\n{lines}")
+            raise CapdecError(f"{len(failures)} of {sum(map(len, groups))} cells failed:\n{lines}")
 
     def _here(self, groups: Sequence[Sequence[StoredCell]], doing: str) -> Failures:
         failures: Failures = []
@@ -85,11 +84,12 @@ class Runner:
                 bar.update(len(group))
         return failures
 
-    def _in_processes(self, groups: Sequence[Sequence[StoredCell]], count: int, doing: str) -> Failures:
+    def _in_processes(self, groups: Sequence[Sequence[StoredCell]], doing: str) -> Failures:
         """Single-threaded processes side by side: small models gain nothing from threads."""
         failures: Failures = []
         context = multiprocessing.get_context("spawn")
-        workers, started = min(len(groups), count), time.perf_counter()
+        trained = [_trained(cell) for group in groups for cell in group]
+        workers, started = min(len(groups), processes(trained, self._longest)), time.perf_counter()
         with (
             _bar(groups, doing) as bar,
             ProcessPoolExecutor(max_workers=workers, mp_context=context) as pool,
@@ -124,8 +124,8 @@ class Runner:
         if not cells:
             return
         systems = {
-            System(cell.id, e.split, e.key): self.store.captions(cell)[e.key]
-            for cell in cells
+            System(cell.id, e.split, e.key): captions[e.key]
+            for cell, captions in ((cell, self.store.captions(cell)) for cell in cells)
             for e in cell.evaluations
         }
         decodings = {cell.id: self._decoding(cell) for cell in cells}
@@ -147,18 +147,23 @@ def _bar(groups: Sequence[Sequence[StoredCell]], doing: str) -> tqdm:
     return tqdm(total=sum(map(len, groups)), desc=doing, unit="cell")
 
 
-def _costliest_first(cell: StoredCell) -> tuple[float, str]:
+def _costliest_first(cell: CellConfig) -> tuple[float, str]:
     """Order cells by falling cost, ties by name."""
     return -_relative_cost(cell), cell.id
 
 
-def _relative_cost(cell: StoredCell) -> float:
+def _relative_cost(cell: CellConfig) -> float:
     """Rank a training by what it does beyond the common: gradient noise trains twice a step, depth and length."""
-    if not isinstance(cell, CellConfig):
-        return 0.0
     twice = 2.0 if cell.noise["kind"] == "NormalisedGradient" else 1.0
     depth = cell.mapper["layers"] if cell.mapper["kind"] == "transformer" else 1
     return twice * cell.training["steps"] * (10 + depth + cell.mapper["prefix_length"])
+
+
+def _trained(cell: StoredCell) -> CellConfig:
+    """Return the cell itself if it is trained, else the one whose captioner it decodes."""
+    found = cell.cell if isinstance(cell, Decoded) else cell
+    assert isinstance(found, CellConfig)
+    return found
 
 
 def _told(cell: StoredCell) -> str:

@@ -5,7 +5,7 @@ A small model's step costs mostly the starting of its many small kernels. Here o
 embeddings, captions, noise and seed, and nothing of one run reaches another.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 
 import torch
@@ -13,12 +13,12 @@ from torch import Tensor, nn
 from torch.func import functional_call, vmap
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from capdec_core.batches import Batch, PackedCaptions, batches, side_by_side
+from capdec_core.batches import Batch, PackedCaptions, side_by_side
 from capdec_core.budget import Budget
 from capdec_core.captioner import Captioner
 from capdec_core.noise import Perturbation
 from capdec_core.noise.base import require_unit_rows
-from capdec_core.training import Progress, TrainingRecord, fit, require_fit, start
+from capdec_core.training import Progress, TrainingRecord, fit, order_of, require_fit, start
 
 
 @dataclass(frozen=True)
@@ -67,18 +67,13 @@ def train_side_by_side(
     seeds = [run.seed for run in runs]
     identity = {"config": asdict(runs[0].captioner.config), "noise": [run.noise.to_dict() for run in runs]}
     state = start(stack, captions, budget, seeds, device, identity)
-    lengths = captions.lengths.cpu()
+    orders = [order_of(captions, budget, seed, device) for seed in seeds]
+
+    def order(done: int) -> Iterator[Batch]:
+        return side_by_side([own(done) for own in orders])
+
     with sdpa_kernel(SDPBackend.MATH):  # the one that vmap can batch
-        records = fit(
-            state,
-            step_loss,
-            captions,
-            budget,
-            lambda done: side_by_side(
-                [batches(lengths, budget.batch_size, seed, done, device) for seed in seeds]
-            ),
-            progress=progress,
-        )
+        records = fit(state, step_loss, captions, budget, order, progress=progress)
     stack.hand_back()
     return records
 

@@ -89,7 +89,7 @@ def train(
         "embeddings": tensor_digest(embeddings),
     }
     state = start(captioner, captions, budget, [seed], device, identity)
-    order = _order(captions, budget, seed, device)
+    order = order_of(captions, budget, seed, device)
     return fit(state, step_loss, captions, budget, order, checkpoint, progress)[0]
 
 
@@ -118,7 +118,7 @@ def pretrain_language_model(
         offset = start_position(seed, step, model.config.n_positions - batch.width - 1)
         return language_model_loss(model, tokens, lengths, total=batch.total, offset=offset), torch.nan
 
-    order = _order(captions, budget, seed, device)
+    order = order_of(captions, budget, seed, device)
     record = fit(state, step_loss, captions, budget, order, checkpoint, progress)[0]
     for weight, was in zip(model.parameters(), tuned, strict=True):
         weight.requires_grad_(was)
@@ -157,7 +157,8 @@ def start(
     return RunState(module, optimizer, generators, history, identity)
 
 
-def _order(captions: PackedCaptions, budget: Budget, seed: int, device: torch.device | str) -> Order:
+def order_of(captions: PackedCaptions, budget: Budget, seed: int, device: torch.device | str) -> Order:
+    """Return the order in which a run of this seed sees the captions."""
     lengths = captions.lengths.cpu()
     return lambda done: batches(lengths, budget.batch_size, seed, done, device)
 

@@ -18,8 +18,6 @@ from capdec_core.captioner import Captioner, CaptionerConfig
 from capdec_core.cell import CellConfig, Decoded, Evaluation, StoredCell
 from capdec_core.decoding import beam_candidates, caption_encoder, decode_with, decoding_from_dict
 from capdec_core.files import write_json
-from capdec_core.language_model import LanguageModelConfig
-from capdec_core.mapper import MapperConfig
 from capdec_core.material import Material, pretrained_language_model
 from capdec_core.noise import perturbation_from_dict
 from capdec_core.side_by_side import Run, train_side_by_side
@@ -34,14 +32,15 @@ TIMED_RUNS, ENOUGH_SECONDS = 3, 0.5
 """A decoding that is measured runs so often, or until it has taken so long, after a short run to warm up."""
 
 
-def run_cell(cell: StoredCell, material: Material, store: CellStore, device: str) -> None:
-    """Compute one cell into the store; a cell that is there already is left alone."""
-    if isinstance(cell, CellConfig):
-        run_program([cell], material, store, device)
-    elif not isinstance(cell, Decoded):
-        raise TypeError(f"nothing computes a {type(cell).__name__}")
-    elif not store.has(cell):
-        _decode_anew(cell, material, store, device)
+def run_cells(cells: Sequence[StoredCell], material: Material, store: CellStore, device: str) -> None:
+    """Compute cells into the store, trained ones in one program; those that are there already are left alone."""
+    run_program([cell for cell in cells if isinstance(cell, CellConfig)], material, store, device)
+    for cell in cells:
+        if isinstance(cell, Decoded):
+            if not store.has(cell):
+                _decode_anew(cell, material, store, device)
+        elif not isinstance(cell, CellConfig):
+            raise TypeError(f"nothing computes a {type(cell).__name__}")
 
 
 def run_program(cells: Sequence[CellConfig], material: Material, store: CellStore, device: str) -> None:
@@ -77,8 +76,8 @@ def _train(
     ]
     if len(runs) > 1:
         return train_side_by_side(runs, captions, budget, device)
-    captioner, embeddings, noise, seed = vars(runs[0]).values()
-    return [train(captioner, embeddings, captions, noise, budget, seed, device, checkpoint)]
+    (run,) = runs
+    return [train(run.captioner, run.embeddings, captions, run.noise, budget, run.seed, device, checkpoint)]
 
 
 def _decode_and_write(
@@ -144,7 +143,7 @@ def _timed(
 
 def build_captioner(cell: CellConfig, material: Material, device: str) -> Captioner:
     """Return the cell's captioner before training: seeded mapper, pre-trained language model."""
-    config = CaptionerConfig(MapperConfig(**cell.mapper), LanguageModelConfig(**cell.language_model))
+    config = CaptionerConfig.from_dict(vars(cell))
     language_model = pretrained_language_model(cell, material, device)
     return Captioner(config, seed=cell.seed, language_model=language_model).to(device)
 
@@ -197,13 +196,3 @@ def work(cells: Sequence[StoredCell], material: Material, folder: Path, device: 
     """Run a program's cells in a worker process, which uses one thread."""
     torch.set_num_threads(1)
     run_cells(cells, material, CellStore(folder), device)
-
-
-def run_cells(cells: Sequence[StoredCell], material: Material, store: CellStore, device: str) -> None:
-    """Compute what belongs to one program: cells that are trained together, or one cell of any kind."""
-    trained = [cell for cell in cells if isinstance(cell, CellConfig)]
-    if len(trained) > 1:
-        run_program(trained, material, store, device)
-    else:
-        for cell in cells:
-            run_cell(cell, material, store, device)

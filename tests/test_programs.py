@@ -10,7 +10,7 @@ from tiny import padded, tiny_config, unit_rows
 
 from capdec_core import programs as module
 from capdec_core.budget import Budget
-from capdec_core.captioner import Captioner
+from capdec_core.captioner import Captioner, CaptionerConfig
 from capdec_core.cell import CellConfig
 from capdec_core.memory import parameter_counts, saved_by_sample, training_memory
 from capdec_core.programs import processes, programs
@@ -28,7 +28,7 @@ def cell(kind: str = "mlp", dropout: float = 0.0, training: dict = BUDGET, **cha
 @pytest.fixture
 def gpu(monkeypatch: pytest.MonkeyPatch) -> None:
     """A GPU with room for three and a half trainings of the smallest captioner."""
-    config = module.captioner_config(cell())
+    config = CaptionerConfig.from_dict(vars(cell()))
     free = 3.5 * training_memory(config, 16, 12) / module.USABLE
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda _: (free, free))
 
@@ -55,7 +55,7 @@ def test_dropout_checkpoints_and_size_keep_a_cell_alone(gpu, monkeypatch):
 def test_no_more_processes_than_memory_holds(monkeypatch):
     cells = [cell(seed=seed) for seed in range(9)]
     monkeypatch.setattr(module, "cores", lambda: 8)
-    one = module.PROCESS + training_memory(module.captioner_config(cells[0]), 16, 12)
+    one = module.PROCESS + training_memory(CaptionerConfig.from_dict(vars(cells[0])), 16, 12)
     for fitting, expected in [(3.5, 3), (0.5, 1), (100.0, 8)]:
         free = SimpleNamespace(available=fitting * one / module.USABLE)
         monkeypatch.setattr(module.psutil, "virtual_memory", lambda free=free: free)

@@ -25,7 +25,7 @@ from capdec_core.noise import Gaussian, NormalisedGradient, UniformBall
 from capdec_core.runner import Runner
 from capdec_core.store import CAPTIONER, CellStore
 from capdec_core.studies.conditions import Condition, all_cells
-from capdec_core.worker import run_cell
+from capdec_core.worker import run_cells
 
 TEST: tuple[str, ...] = ("test",)
 CONDITIONS = [
@@ -279,14 +279,14 @@ def test_a_cell_that_was_cut_off_goes_on_from_its_checkpoint(
     monkeypatch.setattr(worker, "train", counting)
     monkeypatch.setattr(worker, "decode", cut_off)
     with pytest.raises(RuntimeError, match="cut off"):
-        run_cell(cell, elsewhere.material, elsewhere.store, "cpu")
+        run_cells([cell], elsewhere.material, elsewhere.store, "cpu")
     assert not elsewhere.store.has(cell)
     monkeypatch.setattr(worker, "decode", decode)
-    run_cell(cell, elsewhere.material, elsewhere.store, "cpu")
+    run_cells([cell], elsewhere.material, elsewhere.store, "cpu")
     assert steps == [1, 2, 3, 4, 5, 6, 5, 6]
 
     whole = CellStore(elsewhere.store.folder.parent / "whole")
-    run_cell(cell, elsewhere.material, whole, "cpu")
+    run_cells([cell], elsewhere.material, whole, "cpu")
     assert whole.captions(cell) == elsewhere.store.captions(cell)
     assert whole.record(cell)["losses"] == elsewhere.store.record(cell)["losses"]
 
@@ -295,7 +295,7 @@ def test_a_cell_that_is_there_is_left_alone(
     finished: CellStore, runner: Runner, cells: list[CellConfig], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(worker, "train", None)
-    run_cell(cells[0], runner.material, finished, "cpu")
+    run_cells([cells[0]], runner.material, finished, "cpu")
 
 
 def test_a_cell_is_trained_once_though_named_twice(

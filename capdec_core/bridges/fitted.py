@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,7 +13,7 @@ from capdec_core.bridges.material import State, unit
 from capdec_core.bridges.memory import NearestCaption
 from capdec_core.bridges.shaped import ShapedNoise
 from capdec_core.checkpoints import save_tensors
-from capdec_core.noise.base import Loss, measured_cosine, move, require_unit_rows
+from capdec_core.noise.base import Loss, effect, move, require_unit_rows
 from capdec_core.resume import tensor_digest
 
 if TYPE_CHECKING:
@@ -82,14 +81,7 @@ class FittedBridge:
         """
         require_unit_rows(x)
         placed, norms = self._placed(x)
-        displacement = self._displacement(placed, norms, generator, None)
-        variance = displacement.square().mean().item()
-        return {
-            "variance": variance,
-            "std": math.sqrt(variance),
-            "norm": displacement.norm(dim=-1).mean().item(),
-            "cosine": measured_cosine(placed, move(placed, displacement)).mean().item(),
-        }
+        return effect(placed, self._displacement(placed, norms, generator, None))
 
     def _placed(self, x: Tensor) -> tuple[Tensor, Tensor | float]:
         """Return the moved rows, unit, and the norms (batch, 1) that the last move gave them (1 where none did)."""

@@ -1,7 +1,6 @@
 """Bridges from JSON or a file: every wrong key or value answered with the right ones."""
 
 from collections.abc import Mapping
-from dataclasses import MISSING, fields
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from capdec_core.bridges.shaped import ShapedNoise
 from capdec_core.checkpoints import load_tensors
 from capdec_core.errors import CapdecError
 from capdec_core.noise import Perturbation, perturbation_from_dict
+from capdec_core.noise.serial import compare_keys
 
 MOVES: dict[str, type[Move]] = {
     kind.__name__: kind for kind in (MeanShift, Collapse, LinearAdapter, MemoryProjection, NearestCaption)
@@ -53,14 +53,12 @@ def _built(kinds: Mapping[str, Any], data: Any) -> Any:
     kind = data.get("kind") if isinstance(data, Mapping) else None
     if not isinstance(kind, str) or kind not in kinds:
         raise CapdecError(f"unknown part of a bridge {data!r}: the kinds are {', '.join(kinds)}")
-    known = {field.name: field.default is MISSING for field in fields(kinds[kind])}
     values = {key: value for key, value in data.items() if key != "kind"}
-    missing = {name for name, needed in known.items() if needed} - set(values)
-    if wrong := sorted(map(str, set(values) - set(known))) or sorted(missing):
-        takes = f"{kind} takes {', '.join(known) or 'nothing'}"
-        raise CapdecError(
-            f"{kind} {'lacks' if set(values) <= set(known) else 'has no'} {', '.join(wrong)}: {takes}"
-        )
+    unknown, missing, takes = compare_keys(kinds[kind], set(values))
+    if unknown:
+        raise CapdecError(f"{kind} has no {', '.join(sorted(map(str, unknown)))}: {takes}")
+    if missing:
+        raise CapdecError(f"{kind} lacks {', '.join(sorted(missing))}: {takes}")
     try:
         return kinds[kind](**values)
     except ValueError as error:

@@ -96,7 +96,7 @@ def separate_cones(model: CLIP, strength: float) -> None:
         text.copy_(-image)
 
 
-def parameter_groups(model: CLIP, weight_decay: float) -> list[dict[str, Any]]:
+def parameter_groups(model: torch.nn.Module, weight_decay: float) -> list[dict[str, Any]]:
     """Return AdamW's groups: no decay for gains, biases and positions, as open_clip trains."""
     decayed: list[torch.nn.Parameter] = []
     plain: list[torch.nn.Parameter] = []

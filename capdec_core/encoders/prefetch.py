@@ -1,10 +1,11 @@
 """Work of the coming items, done in threads while the caller is busy with the present one."""
 
-import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
+
+from capdec_core.device import cores
 
 MOST_THREADS = 16
 
@@ -19,7 +20,7 @@ def prefetched(work: Callable[[Item], Result], items: Iterable[Item]) -> Iterato
     does whatever the caller computes in torch. At most one result a thread waits. An exception of `work` is raised
     where its result was due.
     """
-    threads = min(len(os.sched_getaffinity(0)), MOST_THREADS)
+    threads = min(cores(), MOST_THREADS)
     waiting: deque[Future[Result]] = deque()
     with ThreadPoolExecutor(threads) as pool:
         try:

@@ -6,13 +6,13 @@ gap of the initialisation stays open; a scale that starts low and is learned clo
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from capdec_core.corpora import Split
+from capdec_core.encoders.miniature import parameter_groups
 from capdec_core.encoders.prefetch import prefetched
 from capdec_core.encoders.towers import Towers
 from capdec_core.encoders.towers_config import TowersConfig
@@ -62,7 +62,7 @@ def train(config: TowersConfig, features: Features, report: Callable[[str], None
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         torch.manual_seed(config.seed)
         heads = _initial(config, features)
-        optimiser = torch.optim.AdamW(_groups(heads, config.weight_decay), lr=config.learning_rate)
+        optimiser = torch.optim.AdamW(parameter_groups(heads, config.weight_decay), lr=config.learning_rate)
         steps = config.epochs * (len(features.counts) // config.batch_size)
         schedule = _schedule(optimiser, config.warmup_steps, steps)
         generator = torch.Generator().manual_seed(config.seed)
@@ -82,13 +82,6 @@ def _initial(config: TowersConfig, features: Features) -> Heads:
     heads.image.standardise_by(features.images[0])
     heads.text.standardise_by(features.texts)
     return heads.train()
-
-
-def _groups(heads: Heads, weight_decay: float) -> list[dict[str, Any]]:
-    """Return AdamW's groups: matrices decay, gains and biases do not."""
-    matrices = [parameter for parameter in heads.parameters() if parameter.ndim > 1]
-    others = [parameter for parameter in heads.parameters() if parameter.ndim < 2]
-    return [{"params": matrices, "weight_decay": weight_decay}, {"params": others, "weight_decay": 0.0}]
 
 
 def _schedule(

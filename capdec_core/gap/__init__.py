@@ -9,7 +9,7 @@ from capdec_core.gap.cluster_radii import Clusters, clusters
 from capdec_core.gap.core import Geometry, geometry
 from capdec_core.gap.encoder import anatomy_of_profile, embedded_pairs, of_profile
 from capdec_core.gap.files import anatomy_of_files, of_file, read_centres, read_pairs
-from capdec_core.gap.residuals import Residual, dimension_shares, residual
+from capdec_core.gap.residuals import Residual, dimension_shares, dimensions_for, residual
 from capdec_core.gap.retrieval import RANKS, recall
 from capdec_core.gap.spread import alignment, participation_ratio, uniformity
 from capdec_core.gap.tell import as_json, as_table
@@ -28,6 +28,7 @@ __all__ = [
     "as_table",
     "clusters",
     "dimension_shares",
+    "dimensions_for",
     "embedded_pairs",
     "geometry",
     "of_file",

@@ -8,7 +8,7 @@ from capdec_core.embeddings import unit_rows
 from capdec_core.gap.cluster_radii import Clusters, clusters
 from capdec_core.gap.core import Geometry, geometry
 from capdec_core.gap.intervals import PairSums, cosine_intervals
-from capdec_core.gap.residuals import dimension_shares, residual
+from capdec_core.gap.residuals import dimension_shares, dimensions_for, residual
 from capdec_core.gap.spread import alignment, participation_ratio, uniformity
 from capdec_core.profiles import StatisticsSettings
 
@@ -53,7 +53,7 @@ class Anatomy:
 
     def dimensions_for(self, share: float) -> int:
         """Return the least number of dimensions that together have this share (0 to 1) of the squared gap."""
-        return 1 + int(np.searchsorted(np.cumsum(self.gap_shares), share))
+        return dimensions_for(self.gap_shares, share)
 
 
 def anatomy(

@@ -42,9 +42,13 @@ def clusters(y: np.ndarray, owners: np.ndarray) -> Clusters | None:
         return None
     radii = [np.linalg.norm(y[group] - y[group].mean(axis=0), axis=1) for group in groups]
     pairs = np.array([pair for group in groups for pair in combinations(group, 2)])
-    differences = [y[part[:, 0]] - y[part[:, 1]] for part in np.array_split(pairs, 1 + len(pairs) // 8192)]
+    distances, largest = [], []
+    for part in np.array_split(pairs, 1 + len(pairs) // 8192):
+        difference = y[part[:, 0]] - y[part[:, 1]]
+        distances.append(np.linalg.norm(difference, axis=1))
+        largest.append(np.abs(difference).max(axis=1))
     return Clusters(
         radius=float(np.concatenate(radii).mean()),
-        distance=float(np.concatenate([np.linalg.norm(each, axis=1) for each in differences]).mean()),
-        largest=float(np.concatenate([np.abs(each).max(axis=1) for each in differences]).mean()),
+        distance=float(np.concatenate(distances).mean()),
+        largest=float(np.concatenate(largest).mean()),
     )

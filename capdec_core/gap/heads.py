@@ -11,10 +11,9 @@ from typing import Literal
 
 import numpy as np
 import torch
-import torch.nn.functional as F
-from open_clip import ClipLoss
 from torch import Tensor, nn
 
+from capdec_core.encoders.towers_heads import contrastive_loss
 from capdec_core.files import digest
 from capdec_core.gap.core import Geometry, geometry
 from capdec_core.gap.files import Pairs
@@ -74,14 +73,12 @@ def train_heads(
         heads = nn.ModuleList([_head(kind, part.shape[1], settings) for part in (images, texts)])
     before, generator = _measured(heads, test), torch.Generator().manual_seed(seed)
     optimiser = torch.optim.AdamW(heads.parameters(), weight_decay=settings.training.weight_decay)
-    criterion, logit_scale = ClipLoss(), torch.tensor(float(scale))
     first, counts = _spans(owners, len(images))
     loss = torch.tensor(torch.nan)
     for step in range(settings.training.steps):
         rows = torch.randint(len(images), (settings.training.batch_size,), generator=generator)
         captions = first[rows] + (torch.rand(len(rows), generator=generator) * counts[rows]).long()
-        x, y = F.normalize(heads[0](images[rows]), dim=1), F.normalize(heads[1](texts[captions]), dim=1)
-        loss = criterion(x, y, logit_scale)
+        loss = contrastive_loss(heads[0](images[rows]), heads[1](texts[captions]), float(scale))
         optimiser.param_groups[0]["lr"] = settings.training.rate(step)
         loss.backward()
         optimiser.step()

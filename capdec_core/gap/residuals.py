@@ -49,6 +49,11 @@ def residual(x: np.ndarray, y: np.ndarray, owners: np.ndarray) -> Residual:
     )
 
 
+def dimensions_for(shares: np.ndarray, share: float) -> int:
+    """Return the least number of dimensions, the largest of `shares` (d,) first, that together have this share."""
+    return 1 + int(np.searchsorted(np.cumsum(shares), share))
+
+
 def dimension_shares(vector: np.ndarray) -> np.ndarray:
     """Return each dimension's share of a vector's squared norm (d,), the largest first; nan for the zero vector."""
     squares = np.sort(np.asarray(vector, dtype=np.float64) ** 2)[::-1]

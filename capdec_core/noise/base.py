@@ -112,7 +112,11 @@ def measure(
     norm of the displacement) and `cosine` (mean cosine between x and x').
     """
     require_unit_rows(x)
-    displacement = noise.displacement(x, generator=generator, loss=loss)
+    return effect(x, noise.displacement(x, generator=generator, loss=loss))
+
+
+def effect(x: Tensor, displacement: Tensor) -> dict[str, float]:
+    """Return what displacements (batch, d) of unit rows x (batch, d) come to, as `measure` says it."""
     variance = displacement.square().mean().item()
     return {
         "variance": variance,

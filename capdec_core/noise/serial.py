@@ -50,9 +50,15 @@ def perturbation_from_dict(data: Mapping[str, Any]) -> Perturbation:
 
 def _check_keys(kind: str, given: set[str]) -> None:
     """Raise CapdecError unless `given` are keys of this kind and none that it needs is missing."""
-    known = {field.name: field.default is MISSING for field in fields(KINDS[kind])}
-    takes = f"{kind} takes {', '.join(known) or 'nothing'}"
-    if unknown := given - set(known):
+    unknown, missing, takes = compare_keys(KINDS[kind], given)
+    if unknown:
         raise CapdecError(f"perturbation {kind} has no {', '.join(sorted(map(repr, unknown)))}: {takes}")
-    if missing := [name for name, needed in known.items() if needed and name not in given]:
+    if missing:
         raise CapdecError(f"perturbation {kind} lacks {', '.join(missing)}: {takes}")
+
+
+def compare_keys(kind: Any, given: set[str]) -> tuple[set[str], list[str], str]:
+    """Return which given keys a dataclass does not have, which it needs and lacks, and a sentence on what it takes."""
+    known = {field.name: field.default is MISSING for field in fields(kind)}
+    missing = [name for name, needed in known.items() if needed and name not in given]
+    return given - set(known), missing, f"{kind.__name__} takes {', '.join(known) or 'nothing'}"

@@ -18,6 +18,7 @@ from capdec_core.packing import SHOWN, profile_cells
 from capdec_core.profiles import Profile, load_profile
 from capdec_core.reference.chapters import fold
 from capdec_core.reference.manifest import manifest, seal
+from capdec_core.reference.read import reference_folder
 from capdec_core.reference.tidy import tidy
 from capdec_core.reference.withheld import Sentences, is_own
 from capdec_core.reproduce import Book
@@ -40,7 +41,7 @@ def write_reference(name: str, device: str) -> Path:
     _refuse_missing(cells, store, name)
     book = Book(profile, device)
     book.execute_all()
-    target = paths.RESULTS / "reference" / name
+    target = reference_folder(name)
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=".reference.") as folder:
         stage = Path(folder) / "new"

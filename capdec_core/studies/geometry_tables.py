@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from capdec_core.gap import Anatomy, dimension_shares
+from capdec_core.gap import Anatomy, dimension_shares, dimensions_for
 from capdec_core.studies.geometry_view import RANDOM, GeometryStudy
 from capdec_core.tables import DASH, significant
 
@@ -42,7 +42,7 @@ def _of_centres(gap: np.ndarray) -> dict[str, object]:
         "Pairs of": CENTRES,
         "Gap norm": f"{np.linalg.norm(gap):.3f}",
         "Largest dimension": f"{shares[0]:.1%}",
-        "Half of it in": _half(1 + int(np.searchsorted(shares.cumsum(), 0.5)), len(shares)),
+        "Half of it in": _half(dimensions_for(shares, 0.5), len(shares)),
     }
 
 
