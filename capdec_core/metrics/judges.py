@@ -18,7 +18,7 @@ from capdec_core.metrics.ngrams import count_ngrams
 from capdec_core.metrics.scores import Scores
 from capdec_core.metrics.segments import Segment, Segments
 from capdec_core.metrics.semantic import SentenceSpace
-from capdec_core.metrics.signature import SPICE_REASON, signature
+from capdec_core.metrics.signature import SPICE_REASON, signatures
 
 _FIRST = ("BLEU-1", "BLEU-2", "BLEU-3", "BLEU-4", "METEOR", "ROUGE-L", "CIDEr", "MiniLM")
 
@@ -39,14 +39,15 @@ class Wording:
     decodings: Mapping[str, str]
     semantic: bool
 
-    def signature(self, told: Aligned, system: str) -> str:
-        """Return a system's signature."""
-        return signature(
+    def signatures(self, told: Aligned) -> dict[str, str]:
+        """Return each system's signature."""
+        lines = signatures(
             dict(zip(told.ids, told.references, strict=True)),
             split=self.split,
-            decoding=self.decodings[system],
+            decodings=[self.decodings[system] for system in told.answers],
             semantic=self.semantic,
         )
+        return dict(zip(told.answers, lines, strict=True))
 
 
 def selection_scores(told: Aligned, tokens: Aligned, wording: Wording) -> dict[str, Scores]:
@@ -55,12 +56,11 @@ def selection_scores(told: Aligned, tokens: Aligned, wording: Wording) -> dict[s
     `told` are the captions as they are, `tokens` the same tokenised.
     """
     cider = ReferenceCider([[count_ngrams(caption) for caption in row] for row in tokens.references])
-    results = {}
+    results, words = {}, wording.signatures(told)
     for name, captions in zip(tokens.answers, tokens.firsts, strict=True):
         images = [cider.of(image, count_ngrams(caption)) for image, caption in enumerate(captions)]
         corpus, nothing = {"CIDEr": float(np.mean(images))}, np.empty((0, 10), dtype=np.int64)
-        words = wording.signature(told, name)
-        results[name] = Scores(corpus, {"CIDEr": images}, list(told.ids), words, nothing)
+        results[name] = Scores(corpus, {"CIDEr": images}, list(told.ids), words[name], nothing)
     return results
 
 
@@ -72,10 +72,10 @@ def lexical_scores(
     `told` are the captions as they are, which CHAIR reads, and `tokens` the same tokenised.
     """
     segments = Segments(tokens.references)
-    results = {}
+    results, words = {}, wording.signatures(told)
     for name, rows in tokens.answers.items():
         result = _of_segments(segments.score([row[0] for row in rows]), told.ids)
-        result.signature = wording.signature(told, name)
+        result.signature = words[name]
         result.not_computed = _not_computed(wording.semantic)
         result.corpus |= _diversity(rows)
         if objects is not None:

@@ -1,6 +1,6 @@
 """The string that says how a score was made, after sacrebleu's signatures."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from importlib.metadata import version
 
 from capdec_core.files import digest
@@ -14,6 +14,14 @@ def signature(references: Mapping[str, Sequence[str]], *, split: str, decoding: 
     The id hash does not depend on the ids' order. Two scores are comparable where their signatures differ in
     `decoding` at most.
     """
+    (line,) = signatures(references, split=split, decodings=[decoding], semantic=semantic)
+    return line
+
+
+def signatures(
+    references: Mapping[str, Sequence[str]], *, split: str, decodings: Iterable[str], semantic: bool
+) -> list[str]:
+    """Return the `signature` of each of several decodings; the references are hashed once."""
     fields = {
         "metrics": f"pycocoevalcap-{version('pycocoevalcap')}",
         "tokenizer": "ptb-stanford-corenlp-3.4.1",
@@ -25,9 +33,9 @@ def signature(references: Mapping[str, Sequence[str]], *, split: str, decoding: 
         "split": split,
         "images": f"{len(references)}@{digest(sorted(references))[:12]}",
         "references": f"{sum(map(len, references.values()))}@{digest(dict(references))[:12]}",
-        "decoding": decoding,
     }
-    return "|".join(f"{name}:{value}" for name, value in fields.items())
+    common = "|".join(f"{name}:{value}" for name, value in fields.items())
+    return [f"{common}|decoding:{decoding}" for decoding in decodings]
 
 
 def _minilm() -> str:
