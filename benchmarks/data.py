@@ -2,10 +2,8 @@
 
 import functools
 import json
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
@@ -15,9 +13,12 @@ from benchmarks.reference import CaptionDataset
 from benchmarks.reference.dataset import maximum_length
 from capdec_core.batches import PackedCaptions
 from capdec_core.corpora import load_corpus
-from capdec_core.paths import ROOT
+from capdec_core.paths import REAL_DATA
 
-COCO = Path(os.environ.get("CAPDEC_DATA", ROOT.parent / "shared" / "data")) / "coco" / "captions_val2017.json"
+COCO = next(
+    (path for place in REAL_DATA if (path := place / "coco" / "captions_val2017.json").is_file()), None
+)
+"""COCO's captions of val2017, where a place for real data has them."""
 TOKENS = 8000  # byte pairs; COCO's words are nearly all whole, as in GPT-2's own 50257
 WORLD_IMAGES = 2000
 
@@ -99,7 +100,7 @@ def unit_rows(count: int, dim: int, seed: int) -> Tensor:
 @functools.cache
 def photo_tokens() -> tuple[list[list[int]], str]:
     """Return COCO's captions as byte-pair tokens and what they are; the generated world's where COCO is absent."""
-    if COCO.is_file():
+    if COCO is not None:
         entries = json.loads(COCO.read_text(encoding="utf-8"))["annotations"]
         texts, what = [entry["caption"].strip() for entry in entries], "captions of COCO val2017"
     else:

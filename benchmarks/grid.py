@@ -6,7 +6,6 @@ against what a training was seen to take.
 
 import multiprocessing
 import resource
-from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from typing import Any
 
@@ -17,11 +16,11 @@ from benchmarks.measure import Side, compare
 from capdec_core.batches import PackedCaptions
 from capdec_core.budget import Budget
 from capdec_core.captioner import Captioner, CaptionerConfig
+from capdec_core.device import cores
 from capdec_core.language_model import LanguageModelConfig
 from capdec_core.mapper import MapperConfig
 from capdec_core.memory import training_memory
 from capdec_core.noise import Gaussian
-from capdec_core.programs import cores
 from capdec_core.side_by_side import Run, train_side_by_side
 from capdec_core.training import train
 
@@ -33,14 +32,19 @@ SIZES = {
 }
 """Width, layers of the language model, and whether it is tuned."""
 
-Trained = Callable[[str, int, int], float]
+WAYS = {"alone": "one run at a time", "stacked": "runs stacked"}
 
 
 def run(device: str, quick: bool) -> dict[str, Any]:
     """Compare the two ways at several sizes; see the protocol in `benchmarks.__main__`."""
     runs, steps, pairs = (2, 2, 1) if quick else (8, 40, 5)
     sizes = dict(list(SIZES.items())[: 1 if quick else None])
-    found = [_on_cpu if device == "cpu" else _on_gpu][0](sizes, runs, steps, pairs, device)
+    if device == "cpu":
+        context = multiprocessing.get_context("spawn")
+        with ProcessPoolExecutor(max_workers=cores(), mp_context=context) as pool:
+            found = [_compared(size, max(1, runs // cores()), steps, pairs, device, pool) for size in sizes]
+    else:
+        found = [_compared(size, runs, steps, pairs, device, None) for size in sizes]
     return {
         "comparisons": found,
         "tables": [_memory_table(sizes, quick)] if device == "cpu" else [],
@@ -52,58 +56,25 @@ def run(device: str, quick: bool) -> dict[str, Any]:
     }
 
 
-def _on_cpu(
-    sizes: dict[str, tuple[int, int, bool]], runs: int, steps: int, pairs: int, device: str
-) -> list[dict[str, Any]]:
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(max_workers=cores(), mp_context=context) as pool:
+def _compared(
+    size: str, runs: int, steps: int, pairs: int, device: str, pool: ProcessPoolExecutor | None
+) -> dict[str, Any]:
+    """Compare the way that the runner picks on this device with the other; each process has `runs` runs."""
+    count = 1 if pool is None else cores()
 
-        def side(name: str, size: str, way: str) -> Side:
-            def work() -> None:
-                shares = [runs // cores()] * cores()
-                list(
-                    pool.map(
-                        _work,
-                        [way] * cores(),
-                        [size] * cores(),
-                        shares,
-                        [steps] * cores(),
-                        [device] * cores(),
-                    )
-                )
+    def side(way: str) -> Side:
+        def work() -> None:
+            if pool is None:
+                _work(way, size, runs, steps, device)
+            else:
+                for done in [pool.submit(_work, way, size, runs, steps, device) for _ in range(count)]:
+                    done.result()
 
-            return Side(name, runs * steps * BATCH, work)
+        return Side(WAYS[way], count * runs * steps * BATCH, work)
 
-        return [
-            compare(
-                f"grid of small runs: {size}",
-                side("processes, one run at a time", size, "alone"),
-                side("processes, runs stacked", size, "stacked"),
-                unit="captions",
-                pairs=pairs,
-                device=device,
-            )
-            for size in sizes
-        ]
-
-
-def _on_gpu(
-    sizes: dict[str, tuple[int, int, bool]], runs: int, steps: int, pairs: int, device: str
-) -> list[dict[str, Any]]:
-    def side(name: str, size: str, way: str) -> Side:
-        return Side(name, runs * steps * BATCH, lambda: _work(way, size, runs, steps, device))
-
-    return [
-        compare(
-            f"grid of small runs: {size}",
-            side("runs stacked", size, "stacked"),
-            side("one run at a time", size, "alone"),
-            unit="captions",
-            pairs=pairs,
-            device=device,
-        )
-        for size in sizes
-    ]
+    picked, other = ("stacked", "alone") if pool is None else ("alone", "stacked")
+    name = f"grid of small runs: {size}"
+    return compare(name, side(picked), side(other), unit="captions", pairs=pairs, device=device)
 
 
 def _work(way: str, size: str, runs: int, steps: int, device: str) -> None:

@@ -46,7 +46,7 @@ def _mixed(groups: Mapping[str, list[str]], names: list[str], place: int, rank: 
 
 def _captions(images: int) -> tuple[dict[str, list[str]], str]:
     """Return captions of COCO's photographs; of the generated world where COCO is absent."""
-    if not COCO.is_file():
+    if COCO is None:
         split = load_corpus("scenes", 0, {"test": images}).split("test")
         return dict(zip(split.ids, split.captions, strict=True)), f"{images:,} generated scenes"
     groups: dict[str, list[str]] = {}

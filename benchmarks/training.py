@@ -224,6 +224,6 @@ NOTES = [
     f"learning rate ({LEARNING_RATE:g}) and noise (Gaussian, variance {VARIANCE:g} per coordinate); GPT-2 small has "
     "random weights and its own dropout, 0.1. One run visits every caption once. The reference pads each to the whole "
     "corpus's longest.",
-    "GPT-2 small on a CPU: three batches whose captions are evenly spaced in COCO's order by length; both sides make "
+    "GPT-2 small on a CPU: a batch whose captions are evenly spaced in COCO's order by length; both sides make "
     "their optimiser's state anew in each run.",
 ]
