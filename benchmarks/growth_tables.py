@@ -54,7 +54,7 @@ def cells(count: int) -> list[CellConfig]:
     }
     test = (Evaluation("test", "image", TABLE_IMAGES),)
     first = CellConfig("corpus", "encoder", "tokenizer", "text", {}, **tables, evaluations=test, seed=0)
-    return [replace(first, noise={"kind": "Gaussian", "variance": float(i + 1)}) for i in range(count)]
+    return [replace(first, bridge={"variance": float(i + 1)}) for i in range(count)]
 
 
 def asking(size: int, device: str) -> Work:

@@ -29,6 +29,10 @@ class PackedCaptions:
     def __len__(self) -> int:
         return len(self.lengths)
 
+    def caption(self, row: int) -> Tensor:
+        """Return one caption's token ids, without end of text."""
+        return self.flat[self.starts[row] : self.starts[row] + self.lengths[row]]
+
     def to(self, device: torch.device) -> "PackedCaptions":
         """Return the same captions on `device`."""
         return PackedCaptions(self.flat.to(device), self.starts.to(device), self.lengths.to(device))

@@ -14,6 +14,7 @@ Source = Literal["text", "image", "blank"]
 DECIDING_CODE = (
     "noise",
     "batches.py",
+    "bridges",
     "budget.py",
     "captioner.py",
     "decoding",
@@ -69,7 +70,7 @@ class CellConfig:
     Attributes:
         corpus, encoder, tokenizer: fingerprints.
         train_on: the modality of the training embeddings; "text" is CapDec, "image" is ClipCap.
-        noise: a perturbation as its dictionary (`capdec_core.noise`).
+        bridge: what is done to embeddings on either side of the gap (`capdec_core.bridges`), as its dictionary.
         mapper, language_model, pretraining, training, decoding: the profile's settings as dictionaries.
         evaluations: what is decoded.
         seed: of the mapper's weights, the order of captions and the noise.
@@ -80,7 +81,7 @@ class CellConfig:
     encoder: str
     tokenizer: str
     train_on: Source
-    noise: dict[str, Any]
+    bridge: dict[str, Any]
     mapper: dict[str, Any]
     language_model: dict[str, Any]
     pretraining: dict[str, Any]
@@ -104,17 +105,19 @@ class CellConfig:
 
 @dataclass(frozen=True)
 class Decoded:
-    """The captions of a trained cell under another decoding; nothing is trained for it.
+    """The captions of a trained cell decoded in another way, or from moved images; nothing is trained for it.
 
     Attributes:
         cell: the cell whose captioner speaks; it is computed first.
         decoding: a `capdec_core.decoding.Decoding` as its dictionary.
         evaluations: what is decoded.
+        moves: what is done to an image's embedding before it is read (`capdec_core.bridges`), as dictionaries.
     """
 
     cell: CellConfig
     decoding: dict[str, Any]
     evaluations: tuple[Evaluation, ...]
+    moves: tuple[dict[str, Any], ...] = ()
 
     @property
     def id(self) -> str:
@@ -127,8 +130,33 @@ class Decoded:
         return self.cell.seed
 
 
+@dataclass(frozen=True)
+class Retrieved:
+    """Captions that no captioner makes: each image gets the training caption that a bridge finds nearest to it.
+
+    Attributes:
+        corpus, encoder, tokenizer: fingerprints.
+        bridge: a `capdec_core.bridges.Bridge` that ends in `NearestCaption`, as its dictionary.
+        evaluations: which images.
+        code: hash of the modules that find the captions.
+    """
+
+    corpus: str
+    encoder: str
+    tokenizer: str
+    bridge: dict[str, Any]
+    evaluations: tuple[Evaluation, ...]
+    seed: int = 0
+    code: str = field(default_factory=code_fingerprint)
+
+    @property
+    def id(self) -> str:
+        """The name in the store: 16 hex digits."""
+        return digest(asdict(self))[:16]
+
+
 class StoredCell(Protocol):
-    """What the store keeps under a name: a trained cell, or one decoded in another way."""
+    """What the store keeps under a name: a trained cell, one decoded in another way, or retrieved captions."""
 
     @property
     def id(self) -> str:

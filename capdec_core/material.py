@@ -12,6 +12,7 @@ from torch import Tensor
 from transformers import GPT2LMHeadModel
 
 from capdec_core.batches import PackedCaptions
+from capdec_core.bridges import Material as BridgeMaterial
 from capdec_core.budget import Budget
 from capdec_core.captioner import load_language_model, save_language_model
 from capdec_core.cell import CellConfig, Evaluation, Source, code_fingerprint
@@ -37,7 +38,7 @@ class Material:
         corpus, encoder, tokenizer: fingerprints.
         dim: the joint embedding's dimension d.
         vocab_size: of the tokenizer, special tokens included.
-        banks: file of the embeddings of each "split/modality".
+        banks: file of the embeddings of each "split/modality"; no images where a split is text only.
         folder: where tokenizer, tokens and image ids lie.
         encoder_settings: what the joint encoder is loaded by, for what is embedded while cells are computed.
     """
@@ -65,12 +66,25 @@ class Material:
         return PackedCaptions(tensors["flat"], tensors["starts"], tensors["lengths"])
 
     def training_embeddings(self, source: Source) -> Tensor:
-        """Return unit rows (captions, d): a caption's own embedding, its image's, or the blank one."""
+        """Return unit rows (captions, d): a caption's own embedding, its image's, or the blank one.
+
+        Raises CapdecError for images where the corpus trains on text only.
+        """
         owners = load_file(self.folder / "captions.safetensors")["owners"]
         if source == "blank":
             return _blank(len(owners), self.dim)
+        if f"train/{source}" not in self.banks:
+            raise CapdecError("this corpus trains on captions without photographs: train on text")
         rows = torch.from_numpy(unit_rows(np.load(self.banks[f"train/{source}"], mmap_mode="r")))
         return rows[owners] if source == "image" else rows
+
+    def fitting_material(self) -> BridgeMaterial:
+        """Return what bridges are fitted on: training captions, and images unless the corpus trains on text only."""
+        owners = load_file(self.folder / "captions.safetensors")["owners"]
+        images = None
+        if "train/image" in self.banks:
+            images = torch.from_numpy(unit_rows(np.load(self.banks["train/image"], mmap_mode="r")))
+        return BridgeMaterial(self.training_embeddings("text"), images, owners)
 
     def evaluation_ids(self, evaluation: Evaluation) -> list[str]:
         """Return the ids of the images that are captioned."""
@@ -151,7 +165,8 @@ def _split_table(corpus: Corpus, name: str, images: int) -> dict[str, list]:
 def _write_banks(corpus: Corpus, encoder: Encoder, evaluated: list[str]) -> dict[str, str]:
     found = {}
     for split in ("train", *evaluated):
-        for modality in MODALITIES:
+        readable = ("text",) if corpus.split(split).text_only else MODALITIES
+        for modality in readable:
             bank(BANKS, corpus, encoder, split, modality)
             found[f"{split}/{modality}"] = str(bank_path(BANKS, corpus, encoder, split, modality))
     return found

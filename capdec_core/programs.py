@@ -55,11 +55,10 @@ def _at_once(cell: CellConfig, device: str, caption_tokens: int) -> int:
 
 def processes(cells: Sequence[CellConfig], caption_tokens: int) -> int:
     """Return how many single-threaded processes train these cells at once on the CPU: cores, if memory allows."""
-    largest = max(
-        training_memory(_shape(cell), cell.training["batch_size"], caption_tokens) for cell in cells
-    )
+    sizes = (training_memory(_shape(cell), cell.training["batch_size"], caption_tokens) for cell in cells)
+    largest = max(sizes, default=0)
     fitting = int(USABLE * psutil.virtual_memory().available / (PROCESS + largest))
-    return max(1, min(len(cells), cores(), fitting))
+    return max(1, min(cores(), fitting))
 
 
 def _shape(cell: CellConfig) -> CaptionerConfig:

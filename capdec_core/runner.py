@@ -12,7 +12,7 @@ from dataclasses import asdict
 
 from tqdm import tqdm
 
-from capdec_core.cell import CellConfig, Decoded, StoredCell
+from capdec_core.cell import CellConfig, Decoded, Retrieved, StoredCell
 from capdec_core.decoding import Beam, decoding_from_dict
 from capdec_core.device import check_device, cores
 from capdec_core.errors import CapdecError
@@ -44,16 +44,17 @@ class Runner:
             CapdecError: some cells failed; the message names them, and the others are in the store.
         """
         wanted = list({cell.id: cell for cell in cells}.values())
-        redecoded = [cell for cell in wanted if isinstance(cell, Decoded) and not self.store.has(cell)]
-        trained = [cell for cell in wanted if isinstance(cell, CellConfig)] + [c.cell for c in redecoded]
+        spoken = [cell for cell in wanted if not isinstance(cell, CellConfig) and not self.store.has(cell)]
+        trained = [cell for cell in wanted if isinstance(cell, CellConfig)]
+        trained += [cell.cell for cell in spoken if isinstance(cell, Decoded)]
         missing = list({cell.id: cell for cell in trained if not self.store.has(cell)}.values())
         for cell in {(str(c.language_model), str(c.pretraining)): c for c in missing}.values():
             pretrained_language_model(cell, self.material, self.device)
         if missing:
             ordered = sorted(missing, key=_costliest_first)
             self._work(programs(ordered, self.device, self._longest), "train")
-        if redecoded:
-            self._work([[cell] for cell in redecoded], "decode")
+        if spoken:
+            self._work([[cell] for cell in spoken], "decode")
         self._score([cell for cell in wanted if not self.store.has_scores(cell)])
 
     @functools.cached_property
@@ -88,7 +89,7 @@ class Runner:
         """Single-threaded processes side by side: small models gain nothing from threads."""
         failures: Failures = []
         context = multiprocessing.get_context("spawn")
-        trained = [_trained(cell) for group in groups for cell in group]
+        trained = list(filter(None, (_trained(cell) for group in groups for cell in group)))
         workers, started = min(len(groups), processes(trained, self._longest)), time.perf_counter()
         with (
             _bar(groups, doing) as bar,
@@ -138,6 +139,8 @@ class Runner:
 
     def _decoding(self, cell: StoredCell) -> str:
         """Return how the cell's captions were decoded, in words: a trained cell's by the profile's beam search."""
+        if isinstance(cell, Retrieved):
+            return "the nearest training caption"
         beam = Beam(**asdict(self.profile.decoding))
         decoding = decoding_from_dict(cell.decoding) if isinstance(cell, Decoded) else beam
         return f"{decoding.label}, at most {self.profile.decoding.max_tokens} tokens"
@@ -154,20 +157,19 @@ def _costliest_first(cell: CellConfig) -> tuple[float, str]:
 
 def _relative_cost(cell: CellConfig) -> float:
     """Rank a training by what it does beyond the common: gradient noise trains twice a step, depth and length."""
-    twice = 2.0 if cell.noise["kind"] == "NormalisedGradient" else 1.0
+    twice = 2.0 if cell.bridge["noise"]["kind"] == "NormalisedGradient" else 1.0
     depth = cell.mapper["layers"] if cell.mapper["kind"] == "transformer" else 1
     return twice * cell.training["steps"] * (10 + depth + cell.mapper["prefix_length"])
 
 
-def _trained(cell: StoredCell) -> CellConfig:
-    """Return the cell itself if it is trained, else the one whose captioner it decodes."""
+def _trained(cell: StoredCell) -> CellConfig | None:
+    """Return the trained cell that it takes: itself, the one whose captioner it decodes, or none."""
     found = cell.cell if isinstance(cell, Decoded) else cell
-    assert isinstance(found, CellConfig)
-    return found
+    return found if isinstance(found, CellConfig) else None
 
 
 def _told(cell: StoredCell) -> str:
     if isinstance(cell, Decoded):
-        return f"{cell.id} {cell.decoding} of {_told(cell.cell)}"
-    assert isinstance(cell, CellConfig)
-    return f"{cell.id} {cell.noise} seed {cell.seed}"
+        return f"{cell.id} {cell.decoding} {cell.moves} of {_told(cell.cell)}"
+    assert isinstance(cell, CellConfig | Retrieved)
+    return f"{cell.id} {cell.bridge} seed {cell.seed}"

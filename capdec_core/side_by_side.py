@@ -14,6 +14,7 @@ from torch.func import functional_call, vmap
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from capdec_core.batches import Batch, PackedCaptions, side_by_side
+from capdec_core.bridges import FittedBridge
 from capdec_core.budget import Budget
 from capdec_core.captioner import Captioner
 from capdec_core.noise import Perturbation
@@ -27,7 +28,7 @@ class Run:
 
     captioner: Captioner
     embeddings: Tensor
-    noise: Perturbation
+    noise: Perturbation | FittedBridge
     seed: int
 
 

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from transformers import GPT2LMHeadModel
 
 from capdec_core.batches import Batch, PackedCaptions, batches
+from capdec_core.bridges import FittedBridge
 from capdec_core.budget import Budget
 from capdec_core.captioner import Captioner
 from capdec_core.device import autocast
@@ -52,7 +53,7 @@ def train(
     captioner: Captioner,
     embeddings: Tensor,
     captions: PackedCaptions,
-    noise: Perturbation,
+    noise: Perturbation | FittedBridge,
     budget: Budget,
     seed: int,
     device: torch.device | str = "cpu",

@@ -6,20 +6,21 @@ import statistics
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from capdec_core.bridges import Bridge, FittedBridge, bridge_from_dict
+from capdec_core.bridges.serial import moves_from_dicts
 from capdec_core.budget import Budget
 from capdec_core.captioner import Captioner, CaptionerConfig
-from capdec_core.cell import CellConfig, Decoded, Evaluation, StoredCell
+from capdec_core.cell import CellConfig, Decoded, Evaluation, Retrieved, StoredCell
 from capdec_core.decoding import beam_candidates, caption_encoder, decode_with, decoding_from_dict
 from capdec_core.files import write_json
 from capdec_core.material import Material, pretrained_language_model
-from capdec_core.noise import perturbation_from_dict
 from capdec_core.side_by_side import Run, train_side_by_side
 from capdec_core.store import CAPTIONER, CellStore
 from capdec_core.tokenizer import CaptionTokenizer
@@ -39,6 +40,9 @@ def run_cells(cells: Sequence[StoredCell], material: Material, store: CellStore,
         if isinstance(cell, Decoded):
             if not store.has(cell):
                 _decode_anew(cell, material, store, device)
+        elif isinstance(cell, Retrieved):
+            if not store.has(cell):
+                _retrieve(cell, material, store, device)
         elif not isinstance(cell, CellConfig):
             raise TypeError(f"nothing computes a {type(cell).__name__}")
 
@@ -55,15 +59,43 @@ def run_program(cells: Sequence[CellConfig], material: Material, store: CellStor
         folders = [opened.enter_context(store.writing(cell)) for cell in missing]
         started = time.perf_counter()
         captioners = [build_captioner(cell, material, device) for cell in missing]
+        bridges = [fitted_bridge(cell, material, device) for cell in missing]
         preparing = (time.perf_counter() - started) / len(missing)
-        trained = _train(missing, captioners, material, device, folders[0] / "training.safetensors")
-        for cell, captioner, training, folder in zip(missing, captioners, trained, folders, strict=True):
-            _decode_and_write(cell, captioner, training, material, folder, device, preparing)
+        trained = _train(missing, captioners, bridges, material, device, folders[0] / "training.safetensors")
+        for cell, captioner, bridge, training, folder in zip(
+            missing, captioners, bridges, trained, folders, strict=True
+        ):
+            done = Trained(cell, captioner, bridge, training)
+            _decode_and_write(done, material, folder, device, preparing)
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A cell's captioner after training, with the bridge that it reads through."""
+
+    cell: CellConfig
+    captioner: Captioner
+    bridge: FittedBridge
+    training: TrainingRecord
+
+
+def fitted_bridge(cell: CellConfig, material: Material, device: str) -> FittedBridge:
+    """Return the cell's bridge, fitted on training material where it learns anything."""
+    bridge = bridge_from_dict(cell.bridge)
+    if not bridge.learns:
+        return FittedBridge(bridge, (), {})
+    return _fit(bridge, material, device)
+
+
+def _fit(bridge: Bridge, material: Material, device: str) -> FittedBridge:
+    known = material.fitting_material()
+    return bridge.fit(known.texts, known.images, known.clusters).to(device)
 
 
 def _train(
     cells: Sequence[CellConfig],
     captioners: list[Captioner],
+    bridges: list[FittedBridge],
     material: Material,
     device: str,
     checkpoint: Path,
@@ -71,8 +103,8 @@ def _train(
     captions, budget = material.training_captions(), Budget(**cells[0].training)
     sources = {cell.train_on: material.training_embeddings(cell.train_on) for cell in cells}
     runs = [
-        Run(captioner, sources[cell.train_on], perturbation_from_dict(cell.noise), cell.seed)
-        for cell, captioner in zip(cells, captioners, strict=True)
+        Run(captioner, sources[cell.train_on], bridge.training_noise, cell.seed)
+        for cell, captioner, bridge in zip(cells, captioners, bridges, strict=True)
     ]
     if len(runs) > 1:
         return train_side_by_side(runs, captions, budget, device)
@@ -80,29 +112,45 @@ def _train(
     return [train(run.captioner, run.embeddings, captions, run.noise, budget, run.seed, device, checkpoint)]
 
 
-def _decode_and_write(
-    cell: CellConfig,
-    captioner: Captioner,
-    training: TrainingRecord,
-    material: Material,
-    folder: Path,
-    device: str,
-    preparing: float,
-) -> None:
+def _decode_and_write(done: Trained, material: Material, folder: Path, device: str, preparing: float) -> None:
     """Write all that a cell consists of; `preparing` is its share of the seconds before its training."""
-    started = time.perf_counter()
-    captions = {e.key: decode(captioner, cell, material, e) for e in cell.evaluations}
+    cell, captioner, started = done.cell, done.captioner, time.perf_counter()
+    captions = {e.key: decode(captioner, cell, done.bridge, material, e) for e in cell.evaluations}
     seconds = time.perf_counter() - started
     captioner.save(folder / CAPTIONER)
     write_json(folder / "captions.json", captions)
     for leftover in folder.glob("training.*"):
         leftover.unlink()
-    cost = {"decoding_seconds": seconds, "seconds": preparing + training.seconds + seconds}
-    write_json(folder / "record.json", record(captioner, asdict(training) | cost, device))
+    cost = {"decoding_seconds": seconds, "seconds": preparing + done.training.seconds + seconds}
+    facts = asdict(done.training) | cost | {"bridge": bridge_facts(done.bridge, material, cell, device)}
+    write_json(folder / "record.json", record(captioner, facts, device))
+
+
+MEASURED = 4096
+"""Training captions on which the noise of a bridge is measured."""
+
+
+def bridge_facts(bridge: FittedBridge, material: Material, cell: CellConfig, device: str) -> dict[str, Any]:
+    """Return what the bridge keeps (bytes), and, where it learns, its noise as measured on what its moves return."""
+    if not bridge.bridge.learns:
+        return {"memory": 0}
+    rows = material.training_embeddings(cell.train_on)[:MEASURED].to(device)
+    generator = torch.Generator(device).manual_seed(cell.seed)
+    return {"memory": bridge.memory} | bridge.measure(rows, generator)
+
+
+def across(bridge: FittedBridge, embeddings: Tensor, evaluation: Evaluation, device: str) -> Tensor:
+    """Return embeddings (n, d) as the captioner reads them: images and texts moved, the blank one left alone."""
+    if evaluation.source == "blank" or not bridge.bridge.moves:
+        return embeddings
+    moved = bridge.infer_side if evaluation.source == "image" else bridge.place
+    return moved(embeddings.to(device))
 
 
 def _decode_anew(cell: Decoded, material: Material, store: CellStore, device: str) -> None:
-    """Decode a trained cell's captioner in another way, and measure how long it takes."""
+    """Decode a trained cell's captioner in another way, or from moved images, and measure how long it takes."""
+    moves = Bridge(moves_from_dicts(cell.moves))
+    bridge = _fit(moves, material, device) if moves.learns else fitted_bridge(cell.cell, material, device)
     captioner = Captioner.load(store.path(cell.cell) / CAPTIONER).to(device)
     decoding = decoding_from_dict(cell.decoding)
     tokenizer = material.load_tokenizer()
@@ -117,14 +165,37 @@ def _decode_anew(cell: Decoded, material: Material, store: CellStore, device: st
         found, seconds = {}, 0.0
         for evaluation in cell.evaluations:
             embeddings = material.evaluation_embeddings(evaluation)
+            embeddings = across(bridge, embeddings, evaluation, device)
             captions, took = _timed(told, embeddings)
             found[evaluation.key] = _by_image(captions, material.evaluation_ids(evaluation), tokenizer)
             seconds += took
         write_json(folder / "captions.json", found)
         images = sum(evaluation.images for evaluation in cell.evaluations)
-        facts = {"seconds": seconds, "decoding_seconds": seconds, "images_per_second": images / seconds}
+        facts: dict[str, Any] = {"seconds": seconds, "decoding_seconds": seconds}
+        facts |= {"images_per_second": images / seconds, "bridge": {"memory": bridge.memory}}
         trained = store.record(cell.cell)
         facts |= {name: trained[name] for name in ("parameters", "trainable_parameters", "mean_cosine")}
+        write_json(folder / "record.json", facts | machine(device) | {"peak_memory": peak_memory(device)})
+
+
+def _retrieve(cell: Retrieved, material: Material, store: CellStore, device: str) -> None:
+    """Give each image the training caption that the bridge finds."""
+    started, tokenizer = time.perf_counter(), material.load_tokenizer()
+    bridge = _fit(bridge_from_dict(cell.bridge), material, device)
+    spoken = material.training_captions()
+    fitted = time.perf_counter()
+    with store.writing(cell) as folder:
+        found = {}
+        for evaluation in cell.evaluations:
+            rows = bridge.retrieve(material.evaluation_embeddings(evaluation).to(device)).tolist()
+            captions = [[spoken.caption(row).tolist()] for row in rows]
+            found[evaluation.key] = _by_image(captions, material.evaluation_ids(evaluation), tokenizer)
+        finished = time.perf_counter()
+        write_json(folder / "captions.json", found)
+        images = sum(evaluation.images for evaluation in cell.evaluations)
+        facts: dict[str, Any] = {"seconds": finished - started, "decoding_seconds": finished - fitted}
+        facts |= {"images_per_second": images / (finished - fitted), "bridge": {"memory": bridge.memory}}
+        facts |= {"parameters": 0, "trainable_parameters": 0, "mean_cosine": None}
         write_json(folder / "record.json", facts | machine(device) | {"peak_memory": peak_memory(device)})
 
 
@@ -149,11 +220,12 @@ def build_captioner(cell: CellConfig, material: Material, device: str) -> Captio
 
 
 def decode(
-    captioner: Captioner, cell: CellConfig, material: Material, evaluation: Evaluation
+    captioner: Captioner, cell: CellConfig, bridge: FittedBridge, material: Material, evaluation: Evaluation
 ) -> dict[str, list[str]]:
     """Return {image id: the beam's captions, the best first} of one evaluation."""
     tokenizer = material.load_tokenizer()
-    embeddings = material.evaluation_embeddings(evaluation)
+    device = str(next(captioner.parameters()).device)
+    embeddings = across(bridge, material.evaluation_embeddings(evaluation), evaluation, device)
     found = beam_candidates(captioner, embeddings, eos_id=tokenizer.eos_id, **cell.decoding)
     return _by_image(found, material.evaluation_ids(evaluation), tokenizer)
 

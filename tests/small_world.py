@@ -10,11 +10,12 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
+from capdec_core.bridges import Bridge
 from capdec_core.budget import Budget
 from capdec_core.cell import CellConfig, Evaluation
 from capdec_core.corpora import Split
 from capdec_core.errors import CapdecError
-from capdec_core.noise import Perturbation
+from capdec_core.noise import Gaussian, Perturbation
 from capdec_core.profiles import CorpusSettings, Profile, load_profile
 
 LABELS: list[list[str]] = [["cat"], ["dog", "cat"], ["cup"]]
@@ -42,7 +43,7 @@ def cell_config(**changes: Any) -> CellConfig:
         "encoder": "encoder",
         "tokenizer": "tokenizer",
         "train_on": "text",
-        "noise": {"kind": "Gaussian", "variance": 0.016},
+        "bridge": Bridge(noise=Gaussian(0.016)).to_dict(),
         "mapper": {"kind": "mlp", "heads": 2},
         "language_model": {"width": 32, "tuned": True},
         "pretraining": {"steps": 5},
@@ -109,7 +110,7 @@ class CountingEncoder:
 
 def with_noise(cell: CellConfig, noise: Perturbation, seed: int = 0) -> CellConfig:
     """Return the cell with another perturbation and seed."""
-    return replace(cell, noise=noise.to_dict(), seed=seed)
+    return replace(cell, bridge=Bridge(noise=noise).to_dict(), seed=seed)
 
 
 class InlineExecutor:

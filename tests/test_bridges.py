@@ -74,7 +74,7 @@ def of_norm_one(rows: torch.Tensor) -> None:
 def test_unit_rows_on_both_sides_and_the_same_generator_the_same_bytes(bridge: Bridge, seed: int) -> None:
     texts, images, clusters = world(images=20, captions=3)
     first, again = bridge.fit(texts, images, clusters), bridge.fit(texts, images, clusters)
-    one, two = (each.train_side(texts[:8], seeded(seed)) for each in (first, again))
+    one, two = (each.perturb(texts[:8], generator=seeded(seed)) for each in (first, again))
     assert torch.equal(one, two)
     assert torch.equal(first.infer_side(images), again.infer_side(images))
     assert one.shape == (8, 12)
@@ -103,7 +103,7 @@ def test_dtype_is_kept_and_the_rows_given_are_left_alone(name: str, dtype: torch
     texts, images, clusters = world(dtype=dtype)
     before = texts.clone(), images.clone()
     bridge = BRIDGES[name].fit(texts, images, clusters)
-    assert bridge.train_side(texts, seeded()).dtype == bridge.infer_side(images).dtype == dtype
+    assert bridge.perturb(texts, generator=seeded()).dtype == bridge.infer_side(images).dtype == dtype
     assert torch.equal(texts, before[0])
     assert torch.equal(images, before[1])
 
@@ -111,7 +111,7 @@ def test_dtype_is_kept_and_the_rows_given_are_left_alone(name: str, dtype: torch
 @everything
 def test_another_seed_gives_other_noise(name: str) -> None:
     texts, bridge = world()[0], fitted(name)
-    one, two = (bridge.train_side(texts[:5], seeded(seed)) for seed in (1, 2))
+    one, two = (bridge.perturb(texts[:5], generator=seeded(seed)) for seed in (1, 2))
     assert torch.equal(one, two) == isinstance(BRIDGES[name].noise, NoNoise)
 
 
@@ -122,7 +122,9 @@ def test_what_never_sees_images_is_the_same_whatever_they_are(name: str) -> None
     others = random_rows(len(images), images.shape[1], seed=7)
     bridge = BRIDGES[name]
     one, two = bridge.fit(texts, images, clusters), bridge.fit(texts, others, clusters)
-    same_training = torch.equal(one.train_side(texts, seeded()), two.train_side(texts, seeded()))
+    same_training = torch.equal(
+        one.perturb(texts, generator=seeded()), two.perturb(texts, generator=seeded())
+    )
     same_inference = torch.equal(one.infer_side(images), two.infer_side(images))
     assert same_training == (bridge.sight is not Sight.TRAINING)
     if bridge.sight is Sight.NEVER:
@@ -138,7 +140,9 @@ def test_pairs_matter_where_the_bridge_says_so_and_nowhere_else(name: str) -> No
     bridge, dealt = BRIDGES[name], torch.randperm(len(images), generator=seeded(3))
     one, two = bridge.fit(texts, images, clusters), bridge.fit(texts, images[dealt], clusters)
     same = [
-        torch.allclose(one.train_side(texts, seeded()), two.train_side(texts, seeded()), atol=1e-5),
+        torch.allclose(
+            one.perturb(texts, generator=seeded()), two.perturb(texts, generator=seeded()), atol=1e-5
+        ),
         torch.allclose(one.infer_side(images), two.infer_side(images), atol=1e-5),
     ]
     assert all(same) == (not bridge.needs_pairs)
@@ -149,7 +153,7 @@ def test_text_alone_fits_what_never_sees_images_and_nothing_else(name: str) -> N
     texts, _, clusters = world()
     bridge = BRIDGES[name]
     if bridge.sight is Sight.NEVER:
-        of_norm_one(bridge.fit(texts, clusters=clusters).train_side(texts, seeded()))
+        of_norm_one(bridge.fit(texts, clusters=clusters).perturb(texts, generator=seeded()))
     else:
         with pytest.raises(CapdecError, match="text only"):
             bridge.fit(texts, clusters=clusters)
@@ -162,7 +166,7 @@ def test_saved_and_loaded_it_is_the_same(name: str, tmp_path: Path) -> None:
     bridge.save(tmp_path / "bridge.safetensors")
     loaded = load_bridge(tmp_path / "bridge.safetensors")
     assert loaded.bridge == bridge.bridge
-    assert torch.equal(loaded.train_side(texts, seeded()), bridge.train_side(texts, seeded()))
+    assert torch.equal(loaded.perturb(texts, generator=seeded()), bridge.perturb(texts, generator=seeded()))
     assert torch.equal(loaded.infer_side(images), bridge.infer_side(images))
     assert loaded.to_dict() == bridge.to_dict()
 
@@ -220,7 +224,7 @@ def test_a_decoder_is_the_plain_ones_where_texts_are_not_moved(name: str) -> Non
     noise = bridge.bridge.noise
     assert not bridge.bridge.moves_text
     assert not isinstance(noise, ShapedNoise)
-    assert torch.equal(bridge.train_side(texts, seeded()), noise(texts, generator=seeded()))
+    assert torch.equal(bridge.perturb(texts, generator=seeded()), noise(texts, generator=seeded()))
 
 
 def test_a_bridge_stands_where_a_perturbation_does() -> None:
@@ -254,7 +258,7 @@ def test_noise_before_normalising_counts_beside_the_norm_of_the_row() -> None:
     expected = torch.nn.functional.normalize(
         collapsed + Gaussian(0.02).displacement(texts, generator=seeded()), dim=1
     )
-    torch.testing.assert_close(bridge.train_side(texts, seeded()), expected)
+    torch.testing.assert_close(bridge.perturb(texts, generator=seeded()), expected)
     squares = (1 / collapsed.square().sum(dim=1)).mean().item()
     assert bridge.measure(texts, seeded())["variance"] == pytest.approx(0.02 * squares, rel=0.1)
     beside_unit = Bridge((Collapse(),), Gaussian(0.02)).fit(texts, images, clusters)
@@ -355,7 +359,7 @@ def test_every_preset_can_be_fitted(name: str) -> None:
     preset = PRESETS[name]
     texts, images, clusters = world()
     bridge = preset.bridge.fit(texts, images, clusters)
-    of_norm_one(bridge.train_side(texts, seeded()))
+    of_norm_one(bridge.perturb(texts, generator=seeded()))
     of_norm_one(bridge.infer_side(images))
     assert preset.source
     assert preset.published

@@ -14,7 +14,9 @@ import pytest
 from small_world import cell_config
 
 from capdec_core import cell as module
+from capdec_core.bridges import Bridge
 from capdec_core.cell import DECIDING_CODE, CellConfig, Evaluation, code_fingerprint
+from capdec_core.noise import Gaussian
 from capdec_core.paths import PACKAGE
 
 CHANGES = {
@@ -22,7 +24,7 @@ CHANGES = {
     "encoder": "other",
     "tokenizer": "other",
     "train_on": "image",
-    "noise": {"kind": "Gaussian", "variance": 0.05},
+    "bridge": Bridge(noise=Gaussian(0.05)).to_dict(),
     "mapper": {"kind": "mlp", "heads": 4},
     "language_model": {"width": 32, "tuned": False},
     "pretraining": {"steps": 6},
@@ -60,7 +62,7 @@ def test_every_part_of_an_evaluation_changes_the_id() -> None:
 
 def test_id_does_not_depend_on_the_order_of_keys() -> None:
     cell = cell_config()
-    assert cell_config(noise=dict(reversed(cell.noise.items()))).id == cell.id
+    assert cell_config(bridge=dict(reversed(cell.bridge.items()))).id == cell.id
     assert CellConfig.from_dict(dict(reversed(asdict(cell).items()))).id == cell.id
 
 

@@ -94,7 +94,7 @@ def test_rows_without_noise_are_chapter_2_s_control_seed_by_seed() -> None:
 def test_nothing_is_trained_twice() -> None:
     grid = cosine_directed.conditions(SCENES, 3)
     cells = all_cells(grid, SCENES, MATERIAL)
-    trainings = {(str(cell.noise), cell.seed) for cell in cells}
+    trainings = {(str(cell.bridge), cell.seed) for cell in cells}
     assert len(trainings) == len(cells) == 3 + 2 * 3 * len(SCENES.cosine_directed.cosines) + 49 + 2 * 7
 
 

@@ -14,6 +14,7 @@ from small_world import InlineExecutor, die, small_profile, with_noise
 from capdec_core import device as device_module
 from capdec_core import programs, scoring, worker
 from capdec_core import runner as module
+from capdec_core.bridges import Bridge
 from capdec_core.budget import Budget
 from capdec_core.captioner import Captioner
 from capdec_core.cell import CellConfig, Decoded
@@ -226,7 +227,7 @@ def test_a_failing_cell_is_named_and_stops_no_other(
 ) -> None:
     """ "cpu:0" stands for an accelerator, on which cells are run one after the other."""
     elsewhere.device = device
-    broken = replace(cells[0], noise={"kind": "Nonsense"}, seed=7)
+    broken = replace(cells[0], bridge=Bridge().to_dict() | {"noise": {"kind": "Nonsense"}}, seed=7)
     with pytest.raises(CapdecError, match=rf"1 of 3 cells failed:\n  {broken.id} .*Nonsense.* seed 7: "):
         elsewhere.compute([cells[0], broken, cells[3]])
     assert bool(inline) == (device == "cpu")
@@ -327,7 +328,7 @@ def test_the_longest_cells_start_first(
     monkeypatch.setattr(module, "work", lambda *_: "")
     noises = [Gaussian(0.1), NormalisedGradient(0.1), UniformBall(1.0), NormalisedGradient(1.0)]
     elsewhere.compute([with_noise(cells[0], noise) for noise in noises])
-    kinds = [arguments[0][0].noise["kind"] for arguments in inline[0].submitted]
+    kinds = [arguments[0][0].bridge["noise"]["kind"] for arguments in inline[0].submitted]
     assert kinds[:2] == ["NormalisedGradient"] * 2
 
 

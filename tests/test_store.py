@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from small_world import cell_config
 
+from capdec_core.bridges import Bridge
 from capdec_core.cell import CellConfig
 from capdec_core.errors import CapdecError
 from capdec_core.files import write_json
@@ -116,7 +117,7 @@ def test_a_damaged_or_foreign_file_is_named(store: CellStore, name: str, content
 
 
 def test_cells_of_other_configurations_do_not_meet(store: CellStore) -> None:
-    one, other = cell_config(), cell_config(noise={"kind": "NoNoise"})
+    one, other = cell_config(), cell_config(bridge=Bridge().to_dict())
     write_cell(store, one)
     store.write_scores(one, {"a": {}})
     assert not store.has(other)

@@ -2,7 +2,7 @@
 
     bridge = Bridge((Collapse(),), Gaussian(0.004))
     fitted = bridge.fit(texts, images, clusters)
-    fitted.train_side(texts[:32], generator)  # unit rows: moved, then perturbed
+    fitted.perturb(texts[:32], generator=generator)  # unit rows: moved, then perturbed
     fitted.infer_side(test_images)            # unit rows
 
 Every bridge says where it depends on training images (`Sight`), and is JSON (`to_dict`, `bridge_from_dict`).

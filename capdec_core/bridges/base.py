@@ -7,6 +7,7 @@ from torch import Tensor
 
 from capdec_core.bridges.fitted import FittedBridge
 from capdec_core.bridges.material import Material, Sight, State, most
+from capdec_core.bridges.memory import NearestCaption
 from capdec_core.bridges.moves import Move
 from capdec_core.bridges.shaped import ShapedNoise
 from capdec_core.noise import NoNoise, Perturbation
@@ -68,6 +69,16 @@ class Bridge:
         training serves every such bridge, which differ in what they make of an image.
         """
         return any(move.moves_text for move in self.moves)
+
+    @property
+    def retrieves(self) -> bool:
+        """Whether an image gets a training caption as it is, so that no decoder is asked."""
+        return bool(self.moves) and isinstance(self.moves[-1], NearestCaption)
+
+    @property
+    def learns(self) -> bool:
+        """Whether anything of it is fitted on training material; plain noise is not."""
+        return bool(self.moves) or isinstance(self.noise, ShapedNoise)
 
     def fit(
         self, texts: Tensor, images: Tensor | None = None, clusters: Tensor | None = None

@@ -13,7 +13,7 @@ from capdec_core.bridges.material import State, unit
 from capdec_core.bridges.memory import NearestCaption
 from capdec_core.bridges.shaped import ShapedNoise
 from capdec_core.checkpoints import save_tensors
-from capdec_core.noise.base import Loss, effect, move, require_unit_rows
+from capdec_core.noise.base import Loss, Perturbation, effect, move, require_unit_rows
 from capdec_core.resume import tensor_digest
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ KIND = "fitted bridge"
 class FittedBridge:
     """A bridge with what it has learned. Rows are unit everywhere; nothing waits for the device.
 
-    It can stand where `capdec_core.training.train` takes a perturbation: `perturb` is its training side.
+    It stands where `capdec_core.training.train` takes a perturbation: `perturb` is its training side.
 
     Attributes:
         bridge: what it is.
@@ -42,17 +42,19 @@ class FittedBridge:
         """Return where text embeddings x (batch, d) are moved to, before any noise: unit rows."""
         return self._placed(x)[0]
 
-    def train_side(self, x: Tensor, generator: torch.Generator, loss: Loss | None = None) -> Tensor:
+    @property
+    def training_noise(self) -> FittedBridge | Perturbation:
+        """What training asks to perturb its embeddings: the bridge, or its noise alone where nothing was learned."""
+        noise = self.bridge.noise
+        return noise if isinstance(noise, Perturbation) and not self.bridge.moves else self
+
+    def perturb(self, x: Tensor, *, generator: torch.Generator, loss: Loss | None = None) -> Tensor:
         """Return what the decoder reads in training for unit text embeddings x (batch, d): unit rows, perturbed.
 
         `loss` is what `NormalisedGradient` follows. The same generator state gives the same bytes.
         """
         placed, norms = self._placed(x)
         return move(placed, self._displacement(placed, norms, generator, loss))
-
-    def perturb(self, x: Tensor, *, generator: torch.Generator, loss: Loss | None = None) -> Tensor:
-        """Return the training side, asked for as a perturbation is."""
-        return self.train_side(x, generator, loss)
 
     def infer_side(self, y: Tensor) -> Tensor:
         """Return what the decoder reads for unit image embeddings y (batch, d): unit rows."""
@@ -65,9 +67,10 @@ class FittedBridge:
 
         ValueError for any other bridge.
         """
-        last = self.bridge.moves[-1] if self.bridge.moves else None
-        if not isinstance(last, NearestCaption):
+        if not self.bridge.retrieves:
             raise ValueError(f"{self.bridge.label} finds no caption: its last move is not NearestCaption")
+        last = self.bridge.moves[-1]
+        assert isinstance(last, NearestCaption)
         before = replace(self.bridge, moves=self.bridge.moves[:-1])
         return last.nearest(
             replace(self, bridge=before, states=self.states[:-1]).infer_side(y), self.states[-1]

@@ -1,6 +1,6 @@
 """Bridges from JSON or a file: every wrong key or value answered with the right ones."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -37,9 +37,14 @@ def bridge_from_dict(data: Mapping[str, Any]) -> Bridge:
             f"a bridge's moves are a list and unit_first true or false, not {moves!r}, {unit_first!r}"
         )
     try:
-        return Bridge(tuple(_built(MOVES, move) for move in moves), _noise(data["noise"]), unit_first)
+        return Bridge(moves_from_dicts(moves), _noise(data["noise"]), unit_first)
     except ValueError as error:
         raise CapdecError(f"bridge: {error}") from None
+
+
+def moves_from_dicts(data: Sequence[Mapping[str, Any]]) -> tuple[Move, ...]:
+    """Return the moves whose `to_dict` these are; CapdecError for an unknown kind, key or value."""
+    return tuple(_built(MOVES, move) for move in data)
 
 
 def _noise(data: Any) -> Perturbation | ShapedNoise:

@@ -14,6 +14,7 @@ from typing import Any
 
 import pandas as pd
 
+from capdec_core.cell import CellConfig
 from capdec_core.statistics import Estimate
 from capdec_core.studies.claims import Evidence
 from capdec_core.studies.conditions import Condition
@@ -33,10 +34,10 @@ INTERVALS = (*MEANS, "BLEU-4")
 NOISE = {
     "variance": "variance",
     "std": "standard deviation",
-    "expected_norm": "norm",
-    "expected_cosine": "cosine",
+    "noise_norm": "norm",
+    "cosine": "cosine",
 }
-"""What is known of a perturbation before training: per coordinate, beside an embedding of norm 1."""
+"""What is known of the noise: per coordinate, beside an embedding of norm 1."""
 
 Row = dict[str, Any]
 
@@ -80,18 +81,17 @@ def _over_seeds(results: Results, condition: Condition, metric: str, split: str)
 
 
 def _noise(results: Results, condition: Condition) -> Iterator[Row]:
-    if condition.train_on == "blank":
-        return
-    told = condition.noise.describe(results.dim)
+    told = results.noise(condition)
     for key, name in NOISE.items():
-        yield _about(condition) | {"kind": "noise", "metric": name, "estimate": told[key]}
+        if told[key] is not None:
+            yield _about(condition) | {"kind": "noise", "metric": name, "estimate": told[key]}
 
 
 def _cells(results: Results) -> Iterator[Row]:
     """Every number of every cell's record, each cell once."""
     seen: set[str] = set()
     for condition, cells in results.cells.items():
-        trained = condition.decoding is None
+        trained = all(isinstance(cell, CellConfig) for cell in cells)
         losses = results.final_losses(condition) if trained else [None] * len(cells)
         for cell, record, loss in zip(cells, results.records(condition), losses, strict=True):
             if cell.id not in seen:

@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 
+from capdec_core.bridges import Bridge
 from capdec_core.budget import Budget
-from capdec_core.cell import CellConfig, Decoded, Evaluation, Source, StoredCell
-from capdec_core.decoding import Decoding
+from capdec_core.cell import CellConfig, Decoded, Evaluation, Retrieved, Source, StoredCell
+from capdec_core.decoding import Beam, Decoding
 from capdec_core.material import Material, captioner_settings
 from capdec_core.noise import NoNoise, Perturbation
 from capdec_core.profiles import MapperSettings, Profile
@@ -29,6 +30,7 @@ class Condition:
         tuned: whether the language model is trained too.
         training: the budget of a training.
         decoding: another way to decode the same trained captioners; of test images alone, from `evaluate`.
+        bridge: moves on either side of the gap and noise, in place of `noise`.
     """
 
     family: str
@@ -44,6 +46,12 @@ class Condition:
     tuned: bool | None = None
     training: Budget | None = None
     decoding: Decoding | None = None
+    bridge: Bridge | None = None
+
+    @property
+    def across(self) -> Bridge:
+        """What is done to embeddings on either side of the gap: the bridge, or the noise alone."""
+        return self.bridge or Bridge(noise=self.noise)
 
     def evaluation(self, split: str) -> str:
         """Return the key of this condition's captions of a split in its cells' files."""
@@ -51,12 +59,33 @@ class Condition:
 
 
 def cells_of(condition: Condition, profile: Profile, material: Material) -> list[StoredCell]:
-    """Return the condition's cells, one a seed. Conditions that differ in `evaluate` alone share theirs."""
+    """Return the condition's cells, one a seed. Conditions that differ in `evaluate` alone share theirs.
+
+    So do bridges that leave training texts alone: they decode one training from images that each moves its own way.
+    """
+    bridge = condition.across
+    if bridge.retrieves:
+        return [_retrieved(condition, profile, material)]
+    if bridge.moves and not bridge.moves_text and isinstance(bridge.noise, Perturbation):
+        plain = replace(condition, bridge=Bridge(noise=bridge.noise))
+        trained = [_trained(plain, profile, material, seed) for seed in range(condition.seeds)]
+        moves, decoding = tuple(move.to_dict() for move in bridge.moves), Beam(**asdict(profile.decoding))
+        return [Decoded(cell, decoding.to_dict(), cell.evaluations, moves) for cell in trained]
     trained = [_trained(condition, profile, material, seed) for seed in range(condition.seeds)]
     if condition.decoding is None:
         return list(trained)
     asked = tuple(e for e in _evaluations(condition, profile) if e.key == condition.evaluation("test"))
     return [Decoded(cell, condition.decoding.to_dict(), asked) for cell in trained]
+
+
+def _retrieved(condition: Condition, profile: Profile, material: Material) -> Retrieved:
+    return Retrieved(
+        corpus=material.corpus,
+        encoder=material.encoder,
+        tokenizer=material.tokenizer,
+        bridge=condition.across.to_dict(),
+        evaluations=_evaluations(condition, profile),
+    )
 
 
 def _trained(condition: Condition, profile: Profile, material: Material, seed: int) -> CellConfig:
@@ -66,7 +95,7 @@ def _trained(condition: Condition, profile: Profile, material: Material, seed: i
         encoder=material.encoder,
         tokenizer=material.tokenizer,
         train_on=condition.train_on,
-        noise=condition.noise.to_dict(),
+        bridge=condition.across.to_dict(),
         mapper=mapper,
         language_model=language_model,
         pretraining=asdict(profile.pretraining),

@@ -9,6 +9,7 @@ import pandas as pd
 
 from capdec_core.cell import StoredCell
 from capdec_core.metrics import bleu_from_statistics
+from capdec_core.noise import Perturbation
 from capdec_core.profiles import StatisticsSettings
 from capdec_core.statistics import Estimate, Statistic, bootstrap_interval, bootstrap_statistic
 from capdec_core.store import CellStore
@@ -132,7 +133,7 @@ class Results:
             "family": condition.family,
             "label": condition.label,
             "parameter": condition.parameter,
-            **self._noise(condition),
+            **self.noise(condition),
             "seeds": condition.seeds,
         }
         if "val" in condition.splits:
@@ -142,16 +143,26 @@ class Results:
             row |= {metric: estimate.value, f"{metric}_low": estimate.low, f"{metric}_high": estimate.high}
         return row | {metric: self.corpus(condition, metric) for metric in CORPUS}
 
-    def _noise(self, condition: Condition) -> dict[str, float | None]:
-        if condition.train_on == "blank":
+    def noise(self, condition: Condition) -> dict[str, float | None]:
+        """Return a condition's noise in the one currency; None where embeddings say nothing or nothing is trained."""
+        bridge = condition.across
+        if condition.train_on == "blank" or bridge.retrieves:
             return dict.fromkeys(("variance", "std", "noise_norm", "cosine"))
-        told = condition.noise.describe(self.dim)
+        if bridge.moves_text or not isinstance(bridge.noise, Perturbation):
+            return self._measured_noise(condition)
+        told = bridge.noise.describe(self.dim)
         return {
             "variance": told["variance"],
             "std": told["std"],
             "noise_norm": told["expected_norm"],
             "cosine": self.cosine(condition),
         }
+
+    def _measured_noise(self, condition: Condition) -> dict[str, float | None]:
+        """Return a bridge's noise as its cells measured it on what its moves return."""
+        told = [record["bridge"] for record in self.records(condition)]
+        keys = {"variance": "variance", "std": "std", "noise_norm": "norm", "cosine": "cosine"}
+        return {name: float(np.mean([one[key] for one in told])) for name, key in keys.items()}
 
     def table(self) -> pd.DataFrame:
         """Return the tidy table, one row a condition, in the grid's order."""
