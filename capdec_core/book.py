@@ -33,17 +33,21 @@ QUIET = "ignore:IProgress not found"
 
 
 class _OwnSpecification(KernelSpecManager):
-    """Finds ipykernel's own kernel alone, which names sys.executable, and makes it quiet."""
+    """Finds ipykernel's own kernel alone, which names sys.executable, and makes it quiet, with one thread."""
 
     @default("kernel_dirs")
     def _nowhere(self) -> list[str]:
         return []
 
     def get_kernel_spec(self, kernel_name: str) -> KernelSpec:
-        """Return the kernel with the filter of warnings added to those that the reader has set."""
+        """Return the kernel with the filter of warnings added to those that the reader has set.
+
+        Chapters run side by side, as many as there are cores: threads of one would wait, busily, for cores that
+        the others hold.
+        """
         found = super().get_kernel_spec(kernel_name)
-        filters = [os.environ.get("PYTHONWARNINGS"), QUIET]
-        found.env = {**found.env, "PYTHONWARNINGS": ",".join(filter(None, filters))}
+        filters = ",".join(filter(None, [os.environ.get("PYTHONWARNINGS"), QUIET]))
+        found.env = {**found.env, "PYTHONWARNINGS": filters, "OMP_NUM_THREADS": "1"}
         return found
 
 

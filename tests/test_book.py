@@ -202,16 +202,18 @@ def test_cells_are_short_and_prose_outweighs_code(chapter):
     assert len(" ".join(prose).split()) > len(" ".join(code).split())
 
 
-def test_kernel_is_quiet_about_widgets_and_keeps_the_readers_filters(tmp_path, monkeypatch):
+def test_kernel_has_one_thread_is_quiet_about_widgets_and_keeps_the_readers_filters(tmp_path, monkeypatch):
     monkeypatch.setenv("PYTHONWARNINGS", "error::BytesWarning")
+    monkeypatch.setenv("OMP_NUM_THREADS", "2")
     notebook = write_notebook(
         tmp_path / "n.ipynb",
         parameters(),
         code(
-            "import os, warnings\nwarnings.warn('IProgress not found. Please')\nos.environ['PYTHONWARNINGS']"
+            "import os, warnings\nwarnings.warn('IProgress not found. Please')\n"
+            "os.environ['PYTHONWARNINGS'], os.environ['OMP_NUM_THREADS']"
         ),
     )
     execute(notebook, tmp_path / "out.ipynb", {})
     outputs = nbformat.read(tmp_path / "out.ipynb", as_version=4).cells[-1].outputs
     assert [output.output_type for output in outputs] == ["execute_result"]
-    assert outputs[0].data["text/plain"] == "'error::BytesWarning,ignore:IProgress not found'"
+    assert outputs[0].data["text/plain"] == "('error::BytesWarning,ignore:IProgress not found', '1')"
