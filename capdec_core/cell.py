@@ -17,15 +17,19 @@ DECIDING_CODE = (
     "bridges",
     "budget.py",
     "captioner.py",
+    "causal.py",
     "decoding",
     "device.py",
     "embeddings.py",
+    "gguf_file.py",
     "gpt2.py",
     "incremental.py",
     "language_model.py",
     "mapper.py",
     "material.py",
+    "pretrained.py",
     "side_by_side.py",
+    "subwords.py",
     "tokenizer.py",
     "training.py",
     "worker.py",
@@ -129,6 +133,11 @@ class Decoded:
         """The training seed; it seeds the draws of sampling too."""
         return self.cell.seed
 
+    @property
+    def encoder(self) -> str:
+        """Fingerprint of what the embeddings come from."""
+        return self.cell.encoder
+
 
 @dataclass(frozen=True)
 class Retrieved:
@@ -165,6 +174,10 @@ class StoredCell(Protocol):
     @property
     def seed(self) -> int:
         """The training seed."""
+
+    @property
+    def encoder(self) -> str:
+        """Fingerprint of what the embeddings come from."""
 
     @property
     def evaluations(self) -> tuple[Evaluation, ...]:

@@ -2,7 +2,7 @@
 
 import functools
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -19,12 +19,16 @@ from capdec_core.cell import CellConfig, Evaluation, Source, code_fingerprint
 from capdec_core.corpora import Corpus, load_corpus
 from capdec_core.embeddings import MODALITIES, bank, bank_path, unit_rows
 from capdec_core.encoders import Encoder, load_encoder
+from capdec_core.encoders.heads import Pairs
+from capdec_core.encoders.reduced import reduced_encoder
 from capdec_core.errors import CapdecError
-from capdec_core.files import digest, read_json, write_atomic, write_json
-from capdec_core.language_model import LanguageModelConfig, build_language_model
+from capdec_core.files import digest, read_json, replacing, write_atomic, write_json
+from capdec_core.language_model import PretrainedConfig, build_language_model, language_model_config
 from capdec_core.paths import BANKS, CACHE
-from capdec_core.profiles import EncoderSettings, Profile
-from capdec_core.tokenizer import CaptionTokenizer
+from capdec_core.pretrained import find_model, pretrained_config, pretrained_tokenizer
+from capdec_core.profiles import CalibrationSettings, EncoderSettings, NamedLanguageModelSettings, Profile
+from capdec_core.subwords import load_tokenizer
+from capdec_core.tokenizer import CaptionTokenizer, TextTokenizer
 from capdec_core.training import pretrain_language_model
 
 PRETRAINING_SEED = 0
@@ -41,6 +45,7 @@ class Material:
         banks: file of the embeddings of each "split/modality"; no images where a split is text only.
         folder: where tokenizer, tokens and image ids lie.
         encoder_settings: what the joint encoder is loaded by, for what is embedded while cells are computed.
+        reduced: the same with embeddings of fewer dimensions (`capdec_core.reduced`), by dimension.
     """
 
     corpus: str
@@ -51,14 +56,30 @@ class Material:
     banks: dict[str, str]
     folder: Path
     encoder_settings: EncoderSettings
+    reduced: "Mapping[int, Material]" = field(default_factory=dict)
+
+    def at(self, dim: int | None) -> "Material":
+        """Return the material with the embedding reduced to `dim` dimensions; itself for None.
+
+        Raises CapdecError where the profile has no heads of this dimension.
+        """
+        if dim is None:
+            return self
+        if dim not in self.reduced:
+            raise CapdecError(f"no heads of dimension {dim}: there are {sorted(self.reduced) or 'none'}")
+        return self.reduced[dim]
+
+    def of(self, encoder: str) -> "Material":
+        """Return the material, of this one and its reductions, whose embeddings have this fingerprint."""
+        return next(each for each in (self, *self.reduced.values()) if each.encoder == encoder)
 
     def load_encoder(self, device: str) -> Encoder:
-        """Return the joint encoder on `device`."""
+        """Return the joint encoder on `device`; of reduced embeddings, the one below their heads."""
         return load_encoder(self.encoder_settings.model, self.encoder_settings.pretrained, device)
 
-    def load_tokenizer(self) -> CaptionTokenizer:
-        """Return the tokenizer made from the training captions."""
-        return CaptionTokenizer.load(self.folder / "tokenizer.json")
+    def load_tokenizer(self) -> TextTokenizer:
+        """Return the tokenizer of the training captions: made from them, or the named language model's own."""
+        return load_tokenizer(self.folder / "tokenizer.json")
 
     def training_captions(self) -> PackedCaptions:
         """Return the packed training captions, in the order of the caption embeddings."""
@@ -85,6 +106,12 @@ class Material:
         if "train/image" in self.banks:
             images = torch.from_numpy(unit_rows(np.load(self.banks["train/image"], mmap_mode="r")))
         return BridgeMaterial(self.training_embeddings("text"), images, owners)
+
+    def training_pairs(self) -> Pairs:
+        """Return unit image rows (n, d), unit text rows (captions, d), and each caption's image."""
+        known = self.fitting_material()
+        owners = known.need_clusters("a head")
+        return known.need_images("a head").numpy(), known.texts.numpy(), owners.numpy()
 
     def evaluation_ids(self, evaluation: Evaluation) -> list[str]:
         """Return the ids of the images that are captioned."""
@@ -115,12 +142,14 @@ def prepare(profile: Profile, device: str) -> Material:
     """
     corpus = corpus_of(profile)
     encoder = load_encoder(profile.encoder.model, profile.encoder.pretrained, device)
-    key = digest([corpus.fingerprint, profile.corpus.captioned, code_fingerprint()])[:16]
+    own = _model_tokenizer(profile)
+    vocabulary = own and own.fingerprint
+    key = digest([corpus.fingerprint, profile.corpus.captioned, vocabulary, code_fingerprint()])[:16]
     folder = CACHE / "material" / f"{profile.name}-{key}"
     if not (folder / "splits.json").is_file():
-        _write_captions(folder, corpus, profile.corpus.captioned)
-    tokenizer = CaptionTokenizer.load(folder / "tokenizer.json")
-    return Material(
+        _write_captions(folder, corpus, profile.corpus.captioned, own)
+    tokenizer = load_tokenizer(folder / "tokenizer.json")
+    material = Material(
         corpus=corpus.fingerprint,
         encoder=encoder.fingerprint,
         tokenizer=tokenizer.fingerprint,
@@ -130,6 +159,27 @@ def prepare(profile: Profile, device: str) -> Material:
         folder=folder,
         encoder_settings=profile.encoder,
     )
+    return replace(material, reduced=_reductions(material, profile.calibration))
+
+
+def _reductions(material: Material, settings: CalibrationSettings) -> dict[int, Material]:
+    """Return the material at the dimensions of the calibration law, which takes pairs: none where there are none."""
+    if "train/image" not in material.banks:
+        return {}
+    return {dim: _reduced(material, dim, settings) for dim in settings.dims}
+
+
+def _reduced(material: Material, dim: int, settings: CalibrationSettings) -> Material:
+    folder = CACHE / "reduced" / digest([material.corpus, material.encoder])[:16]
+    heads = reduced_encoder(folder, material.training_pairs, dim, settings)
+    banks = {}
+    for key, file in material.banks.items():
+        path = folder / f"{key.replace('/', '-')}-{heads.fingerprint}.npy"
+        if not path.is_file():
+            with replacing(path) as partial:
+                np.save(partial, heads.apply(key.split("/")[1], np.load(file, mmap_mode="r")))
+        banks[key] = str(path)
+    return replace(material, encoder=heads.fingerprint, dim=dim, banks=banks)
 
 
 @functools.lru_cache(maxsize=2)
@@ -142,12 +192,21 @@ def corpus_of(profile: Profile) -> Corpus:
     return _corpus(profile.corpus.name, profile.corpus.seed, tuple(sorted(profile.corpus.sizes.items())))
 
 
-def _write_captions(folder: Path, corpus: Corpus, captioned: Mapping[str, int]) -> None:
+def _model_tokenizer(profile: Profile) -> TextTokenizer | None:
+    """Return the tokenizer of the profile's language model, if that has a name."""
+    model = profile.language_model
+    return pretrained_tokenizer(model.name) if isinstance(model, NamedLanguageModelSettings) else None
+
+
+def _write_captions(
+    folder: Path, corpus: Corpus, captioned: Mapping[str, int], own: TextTokenizer | None
+) -> None:
+    """Write what is made of the captions, with the language model's own tokenizer or one trained on them."""
     tables = {name: _split_table(corpus, name, images) for name, images in captioned.items()}
     train = corpus.split("train")
     captions = [caption for group in train.captions for caption in group]
     owners = torch.tensor([index for index, group in enumerate(train.captions) for _ in group])
-    tokenizer = CaptionTokenizer.train(captions)
+    tokenizer = own or CaptionTokenizer.train(captions)
     packed = PackedCaptions.pack(tokenizer.encode(captions))
     tokenizer.save(folder / "tokenizer.json")
     write_atomic(folder / "captions.safetensors", save({**vars(packed), "owners": owners}))
@@ -179,9 +238,15 @@ def language_model_path(cell: CellConfig) -> Path:
     return CACHE / "language_models" / f"{key}.safetensors"
 
 
-def pretrained_language_model(cell: CellConfig, material: Material, device: str) -> GPT2LMHeadModel:
-    """Return the language model that cells of one shape start from; pre-train it on the training captions once."""
-    config = LanguageModelConfig(**{**cell.language_model, "tuned": True})
+def pretrained_language_model(cell: CellConfig, material: Material, device: str) -> GPT2LMHeadModel | None:
+    """Return the language model that cells of one shape start from; pre-train it on the training captions once.
+
+    None for one with a name: it is seen to that it is there, and the captioner reads its weights.
+    """
+    config = language_model_config({**cell.language_model, "tuned": True})
+    if isinstance(config, PretrainedConfig):
+        find_model(config.name)
+        return None
     path = language_model_path(cell)
     if not path.is_file():
         with torch.random.fork_rng(devices=[]):
@@ -195,5 +260,8 @@ def pretrained_language_model(cell: CellConfig, material: Material, device: str)
 
 def captioner_settings(profile: Profile, material: Material) -> tuple[dict, dict]:
     """Return the mapper's and the language model's settings of a profile as a cell carries them."""
-    mapper = asdict(profile.mapper) | {"embedding_dim": material.dim, "width": profile.language_model.width}
-    return mapper, asdict(profile.language_model) | {"vocab_size": material.vocab_size}
+    model = profile.language_model
+    mapper = asdict(profile.mapper) | {"embedding_dim": material.dim, "width": model.width}
+    if isinstance(model, NamedLanguageModelSettings):
+        return mapper, asdict(pretrained_config(model.name, model.tuned))
+    return mapper, asdict(model) | {"vocab_size": material.vocab_size}

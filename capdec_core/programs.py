@@ -13,6 +13,7 @@ import torch
 from capdec_core.captioner import CaptionerConfig
 from capdec_core.cell import CellConfig
 from capdec_core.device import cores
+from capdec_core.language_model import PretrainedConfig
 from capdec_core.memory import parameter_counts, training_memory
 
 SMALL = 20_000_000
@@ -40,13 +41,14 @@ def programs(cells: Sequence[CellConfig], device: str, caption_tokens: int) -> l
 
 def _kind(cell: CellConfig) -> str:
     """Return what cells must have in common to be trained in one program."""
-    return repr((_shape(cell), cell.pretraining, cell.training, cell.corpus, cell.tokenizer))
+    return repr((_shape(cell), cell.pretraining, cell.training, cell.corpus, cell.encoder, cell.tokenizer))
 
 
 def _at_once(cell: CellConfig, device: str, caption_tokens: int) -> int:
     """Return how many cells like this one a program takes."""
     config = _shape(cell)
-    shareable = not (config.language_model.dropout or cell.training.get("checkpoint_every"))
+    alone = isinstance(config.language_model, PretrainedConfig) or config.language_model.dropout
+    shareable = not (alone or cell.training.get("checkpoint_every"))
     if not device.startswith("cuda") or not shareable or sum(parameter_counts(config)) > SMALL:
         return 1
     one = training_memory(config, cell.training["batch_size"], caption_tokens)

@@ -57,6 +57,11 @@ class Runner:
             self._work([[cell] for cell in spoken], "decode")
         self._score([cell for cell in wanted if not self.store.has_scores(cell)])
 
+    def _material_of(self, group: Sequence[StoredCell]) -> Material:
+        """Return what the cells of one program share: their embeddings come from one encoder."""
+        (encoder,) = {cell.encoder for cell in group}
+        return self.material.of(encoder)
+
     @functools.cached_property
     def _longest(self) -> int:
         """Tokens of the longest training caption."""
@@ -76,7 +81,7 @@ class Runner:
             while waiting:
                 group = waiting.pop()
                 try:
-                    run_cells(group, self.material, self.store, self.device)
+                    run_cells(group, self._material_of(group), self.store, self.device)
                 except (RuntimeError, ValueError, CapdecError) as error:
                     if len(group) > 1:  # one cell must not take the others of its program with it
                         waiting += [[cell] for cell in group]
@@ -96,7 +101,7 @@ class Runner:
             ProcessPoolExecutor(max_workers=workers, mp_context=context) as pool,
         ):
             futures: dict[Future[None], Sequence[StoredCell]] = {
-                pool.submit(work, group, self.material, self.store.folder, self.device): group
+                pool.submit(work, group, self._material_of(group), self.store.folder, self.device): group
                 for group in groups
             }
             for future in as_completed(futures):

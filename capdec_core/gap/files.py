@@ -6,13 +6,11 @@ from pathlib import Path
 
 import numpy as np
 
+from capdec_core.encoders.heads import Pairs
 from capdec_core.errors import CapdecError
 from capdec_core.gap.apart import Anatomy, anatomy
 from capdec_core.gap.core import Geometry, geometry
 from capdec_core.profiles import load_profile
-
-Pairs = tuple[np.ndarray, np.ndarray, np.ndarray]
-"""Images (n, d), texts (m, d), and the index of each text's image (m,)."""
 
 
 def read_pairs(images: Path, texts: Path | None = None) -> Pairs:

@@ -9,14 +9,12 @@ do not.
 from dataclasses import dataclass
 from typing import Literal
 
-import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import nn
 
-from capdec_core.encoders.towers_heads import contrastive_loss
+from capdec_core.encoders.heads import Pairs, fit_heads
 from capdec_core.files import digest
 from capdec_core.gap.core import Geometry, geometry
-from capdec_core.gap.files import Pairs
 from capdec_core.profiles import GeometrySettings
 
 HeadKind = Literal["hidden layer", "linear"]
@@ -43,18 +41,6 @@ class HeadRun:
         return digest([self.kind, self.scale, self.seed])[:16]
 
 
-def standardised(pairs: Pairs, like: Pairs) -> Pairs:
-    """Return embeddings without the mean that `like` has in each modality, at its mean square of 1.
-
-    The features' own gap is gone then, and what the heads show is of their making.
-    """
-    images, texts = (
-        (rows - known.mean(axis=0)) / np.float32(known.std())
-        for rows, known in zip(pairs[:2], like[:2], strict=True)
-    )
-    return images.astype(np.float32), texts.astype(np.float32), pairs[2]
-
-
 def train_heads(
     train: Pairs, test: Pairs, kind: HeadKind, scale: float, seed: int, settings: GeometrySettings
 ) -> HeadRun:
@@ -67,23 +53,13 @@ def train_heads(
         seed: of the weights and the batches.
         settings: dimensions and budget.
     """
-    images, texts, owners = (torch.from_numpy(np.ascontiguousarray(part)) for part in train)
+    features = [part.shape[1] for part in train[:2]]
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        heads = nn.ModuleList([_head(kind, part.shape[1], settings) for part in (images, texts)])
-    before, generator = _measured(heads, test), torch.Generator().manual_seed(seed)
-    optimiser = torch.optim.AdamW(heads.parameters(), weight_decay=settings.training.weight_decay)
-    first, counts = _spans(owners, len(images))
-    loss = torch.tensor(torch.nan)
-    for step in range(settings.training.steps):
-        rows = torch.randint(len(images), (settings.training.batch_size,), generator=generator)
-        captions = first[rows] + (torch.rand(len(rows), generator=generator) * counts[rows]).long()
-        loss = contrastive_loss(heads[0](images[rows]), heads[1](texts[captions]), float(scale))
-        optimiser.param_groups[0]["lr"] = settings.training.rate(step)
-        loss.backward()
-        optimiser.step()
-        optimiser.zero_grad()
-    return HeadRun(kind, scale, seed, before, _measured(heads, test), loss.item())
+        heads = nn.ModuleList([_head(kind, width, settings) for width in features])
+    before = _measured(heads, test)
+    loss = fit_heads(heads, train, float(scale), seed, settings.training)
+    return HeadRun(kind, scale, seed, before, _measured(heads, test), loss)
 
 
 def _head(kind: HeadKind, features: int, settings: GeometrySettings) -> nn.Module:
@@ -92,12 +68,6 @@ def _head(kind: HeadKind, features: int, settings: GeometrySettings) -> nn.Modul
     return nn.Sequential(
         nn.Linear(features, settings.hidden), nn.GELU(), nn.Linear(settings.hidden, settings.dim)
     )
-
-
-def _spans(owners: Tensor, images: int) -> tuple[Tensor, Tensor]:
-    """Return where each image's texts begin, and how many they are."""
-    counts = owners.bincount(minlength=images)
-    return counts.cumsum(0) - counts, counts
 
 
 @torch.no_grad()

@@ -31,6 +31,7 @@ class Condition:
         training: the budget of a training.
         decoding: another way to decode the same trained captioners; of test images alone, from `evaluate`.
         bridge: moves on either side of the gap and noise, in place of `noise`.
+        dim: dimension to which heads reduce the joint embedding (`capdec_core.encoders.reduced`).
     """
 
     family: str
@@ -47,6 +48,7 @@ class Condition:
     training: Budget | None = None
     decoding: Decoding | None = None
     bridge: Bridge | None = None
+    dim: int | None = None
 
     @property
     def across(self) -> Bridge:
@@ -63,7 +65,7 @@ def cells_of(condition: Condition, profile: Profile, material: Material) -> list
 
     So do bridges that leave training texts alone: they decode one training from images that each moves its own way.
     """
-    bridge = condition.across
+    bridge, material = condition.across, material.at(condition.dim)
     if bridge.retrieves:
         return [_retrieved(condition, profile, material)]
     if bridge.moves and not bridge.moves_text and isinstance(bridge.noise, Perturbation):

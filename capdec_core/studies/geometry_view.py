@@ -9,9 +9,9 @@ import pandas as pd
 
 from capdec_core import paths
 from capdec_core.embeddings import unit_rows
+from capdec_core.encoders.heads import Pairs, standardised
 from capdec_core.gap import Anatomy, anatomy, embedded_pairs, read_centres, read_pairs
-from capdec_core.gap.files import Pairs
-from capdec_core.gap.heads import KINDS, HeadRun, standardised, train_heads
+from capdec_core.gap.heads import KINDS, HeadRun, train_heads
 from capdec_core.studies.claims import Claim, Evidence
 from capdec_core.studies.geometry_claims import claims, head_tests
 from capdec_core.studies.view import StudyView
