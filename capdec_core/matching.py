@@ -5,6 +5,7 @@ one wider, both in its vectors and in the hidden layers of its blocks, until the
 """
 
 import bisect
+import functools
 import math
 from dataclasses import replace
 
@@ -19,6 +20,7 @@ LARGEST_CHANGE = 2.0
 """A matched mapper's `mlp_ratio` differs from the baseline's at most by this factor."""
 
 
+@functools.cache
 def parameter_count(config: MapperConfig) -> int:
     """Return the number of weights of the mapper, counted on one without memory."""
     with torch.device("meta"):
