@@ -87,7 +87,7 @@ def end_captions(captioner: Captioner, length: int) -> None:
     text's and outweighs everything else, so that end of text is the likeliest token by far. Both sides read
     these weights; nothing is added to the work.
     """
-    body = captioner.language_model.transformer
+    body: Any = captioner.language_model.transformer
     end = body.wte.weight[captioner.config.language_model.eos_id]
     first = captioner.config.mapper.prefix_length + length - 1
     body.wpe.weight[first:] += DOMINANT * end / end.norm()

@@ -7,14 +7,22 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from transformers import GPT2LMHeadModel
+from transformers import GPT2LMHeadModel, PreTrainedModel
 
 from capdec_core.checkpoints import differences, load_tensors, save_tensors
 from capdec_core.errors import CapdecError
-from capdec_core.language_model import LanguageModelConfig, build_language_model, continuation_loss
+from capdec_core.language_model import (
+    LanguageModelConfig,
+    PretrainedConfig,
+    build_language_model,
+    continuation_loss,
+    language_model_config,
+)
 from capdec_core.mapper import MapperConfig, build_mapper
+from capdec_core.pretrained import empty_model, load_model
 
-_TIED = "lm_head.weight"  # shares its memory with the token embeddings, so it is not stored twice
+_HEAD = "lm_head.weight"  # where tied to the token embeddings, it is not stored twice
+_MODEL = "language_model."
 
 
 @dataclass(frozen=True)
@@ -38,12 +46,17 @@ class CaptionerConfig:
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> "CaptionerConfig":
         """Invert `dataclasses.asdict`; raises KeyError, TypeError or ValueError for anything else."""
-        return cls(MapperConfig(**data["mapper"]), LanguageModelConfig(**data["language_model"]))
+        return cls(MapperConfig(**data["mapper"]), language_model_config(data["language_model"]))
 
     @property
     def max_tokens(self) -> int:
         """The most caption tokens, end of text included, that the language model has positions for."""
         return self.language_model.positions - self.mapper.prefix_length + 1
+
+    @property
+    def borrows(self) -> bool:
+        """Whether the language model is another's, as it was: its weights are found by name, not stored."""
+        return isinstance(self.language_model, PretrainedConfig) and not self.language_model.tuned
 
 
 class Captioner(nn.Module):
@@ -57,15 +70,17 @@ class Captioner(nn.Module):
     ) -> None:
         """Draw initial weights from `seed`; `language_model`, if given, lends its weights (they are copied).
 
-        The global generator is left as it was. The mapper's weights depend on the seed alone, not on
-        whether a language model was given. Raises CapdecError if the given model has another shape.
+        A language model with a name comes with its own weights. The global generator is left as it was. The
+        mapper's weights depend on the seed alone, not on whether a language model was given. Raises CapdecError
+        if the given model has another shape, or the one with a name is not there or is not the one that
+        `config` describes.
         """
         super().__init__()
         self.config = config
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             self.mapper = build_mapper(config.mapper)
-            self.language_model = build_language_model(config.language_model)
+            self.language_model: PreTrainedModel = _language_model(config.language_model)
         if language_model is not None:
             self._copy_language_model(language_model)
 
@@ -111,28 +126,46 @@ class Captioner(nn.Module):
         )
 
     def save(self, path: Path) -> None:
-        """Write weights and configuration as safetensors, atomically."""
-        save_tensors(path, "captioner", asdict(self.config), _untied(self))
+        """Write weights and configuration as safetensors, atomically.
+
+        A pre-trained language model that stayed frozen is not written: the configuration has its name and the
+        hash of its weights.
+        """
+        tensors = _untied(self, self.language_model)
+        if self.config.borrows:
+            tensors = {name: tensor for name, tensor in tensors.items() if not name.startswith(_MODEL)}
+        save_tensors(path, "captioner", asdict(self.config), tensors)
 
     @classmethod
     def load(cls, path: Path, expected: CaptionerConfig | None = None) -> "Captioner":
         """Rebuild a captioner from its file, on the CPU in evaluation mode.
 
         Raises CapdecError if the file is missing, damaged or foreign, or if its configuration is not
-        `expected`: heads, for one, change no tensor's shape, so only the configuration can tell.
+        `expected`: heads, for one, change no tensor's shape, so only the configuration can tell. A language
+        model with a name must be there, with the same weights as when the captioner was made.
         """
         found, tensors = load_tensors(path, "captioner")
         if expected is not None:
             _refuse_other_config(path, found, asdict(expected))
+        config = _parsed(path, found)
         with torch.device("meta"):
-            captioner = cls(_parsed(path, found))
-        _fill(captioner, captioner.language_model, tensors, path)
+            captioner = cls(config)
+        if isinstance(config.language_model, PretrainedConfig):
+            captioner.language_model = load_model(config.language_model)
+        _fill(captioner, captioner.language_model, tensors, path, _MODEL if config.borrows else None)
         return captioner.eval()
+
+
+def _language_model(config: LanguageModelConfig) -> PreTrainedModel:
+    """Return the language model with its first weights; on the meta device one without any."""
+    if not isinstance(config, PretrainedConfig):
+        return build_language_model(config)
+    return empty_model(config) if torch.get_default_device().type == "meta" else load_model(config)
 
 
 def save_language_model(model: GPT2LMHeadModel, config: LanguageModelConfig, path: Path) -> None:
     """Write a language model's weights and configuration as safetensors, atomically."""
-    save_tensors(path, "language model", asdict(config), _untied(model))
+    save_tensors(path, "language model", asdict(config), _untied(model, model))
 
 
 def load_language_model(path: Path, expected: LanguageModelConfig) -> GPT2LMHeadModel:
@@ -148,20 +181,40 @@ def load_language_model(path: Path, expected: LanguageModelConfig) -> GPT2LMHead
     return model.eval()
 
 
-def _untied(module: nn.Module) -> dict[str, Tensor]:
-    return {name: tensor for name, tensor in module.state_dict().items() if not name.endswith(_TIED)}
+def _untied(module: nn.Module, language_model: PreTrainedModel) -> dict[str, Tensor]:
+    """Return a module's weights, without the output layer where it is the token embeddings."""
+    tied = _is_tied(language_model)
+    return {
+        name: tensor for name, tensor in module.state_dict().items() if not (tied and name.endswith(_HEAD))
+    }
 
 
-def _fill(module: nn.Module, language_model: GPT2LMHeadModel, tensors: dict[str, Tensor], path: Path) -> None:
-    """Give a module made on the meta device its weights, and tie the output layer to the token embeddings."""
+def _is_tied(language_model: PreTrainedModel) -> bool:
+    return bool(language_model.config.tie_word_embeddings)
+
+
+def _fill(
+    module: nn.Module,
+    language_model: PreTrainedModel,
+    tensors: dict[str, Tensor],
+    path: Path,
+    borrowed: str | None = None,
+) -> None:
+    """Give a module its weights, and tie the output layer to the token embeddings where it belongs there.
+
+    Those whose names begin with `borrowed` are there already.
+    """
     try:
         missing, unknown = module.load_state_dict(tensors, strict=False, assign=True)
     except RuntimeError as error:
         raise CapdecError(f"the weights in {path} do not fit their configuration: {error}") from None
-    lost = [name for name in missing if not name.endswith(_TIED)]
+    tied = _is_tied(language_model)
+    lost = [name for name in missing if not (tied and name.endswith(_HEAD))]
+    lost = [name for name in lost if borrowed is None or not name.startswith(borrowed)]
     if lost or unknown:
         raise CapdecError(f"the weights in {path} do not fit their configuration: {[*lost, *unknown]}")
-    language_model.lm_head.weight = language_model.transformer.wte.weight
+    if tied:
+        language_model.get_output_embeddings().weight = language_model.get_input_embeddings().weight
 
 
 def _refuse_other_config(path: Path, found: dict[str, Any], asked: dict[str, Any]) -> None:

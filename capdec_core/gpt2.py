@@ -7,11 +7,12 @@ makes a mask, a cache and position checks at every call, one of which waits for 
 """
 
 from dataclasses import dataclass
+from typing import TypeGuard
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from transformers import GPT2LMHeadModel
+from transformers import GPT2LMHeadModel, PreTrainedModel
 from transformers.models.gpt2.modeling_gpt2 import GPT2Attention, GPT2Block
 
 
@@ -77,6 +78,15 @@ class Continuation:
         wanted = seen.packed((place >= prefix - 1).expand(rows, -1))
         count = rows * (width + 1) if total is None else rows + total
         return cls(seen, read, true_places(wanted, count))
+
+
+def is_plain(model: PreTrainedModel) -> TypeGuard[GPT2LMHeadModel]:
+    """Tell whether a model is a GPT-2 as published, which is what this module computes."""
+    if not isinstance(model, GPT2LMHeadModel):
+        return False
+    config = model.config
+    varied = config.scale_attn_by_inverse_layer_idx or config.reorder_and_upcast_attn
+    return config.scale_attn_weights and not (varied or config.add_cross_attention)
 
 
 def hidden_states(model: GPT2LMHeadModel, inputs: Tensor, places: Continuation, *, offset: int = 0) -> Tensor:

@@ -1,61 +1,80 @@
-"""GPT-2 one position at a time, for several captions of one image that share their prefix.
+"""A language model one position at a time, for several captions of one image that share their prefix.
 
 The keys and values of an image's prefix and of every token tried so far are kept once, in one row of memory
 that all its beams read, each through a mask of its own ancestors. Beams that fork or die change the mask
-only: no cache is ever copied from beam to beam.
+only: no cache is ever copied from beam to beam. GPT-2's memory is written in place; that of any other
+architecture is transformers' own.
 """
 
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
-from transformers import GPT2LMHeadModel
+from transformers import DynamicCache, GPT2LMHeadModel, PreTrainedModel
 from transformers.models.gpt2.modeling_gpt2 import GPT2Attention
 
-_GROWTH = 16  # positions by which the cache grows, so that it is seldom copied
+from capdec_core import gpt2
+
+_GROWTH = 16  # positions by which GPT-2's memory grows, so that it is seldom copied
+
+
+class _Memory(Protocol):
+    """A model and what it remembers of n images: the keys and values of all positions read so far."""
+
+    def begin(self, prefix: Tensor) -> Tensor:
+        """Read prefixes (n, k, width); return their last hidden states, of the same shape."""
+        ...
+
+    def read(self, tokens: Tensor, depth: int, visible: Tensor) -> Tensor:
+        """Read `tokens` (n, beams), all at position `depth`; return the last hidden states (n, beams, width).
+
+        They are remembered behind what was read before, and `visible` (n, beams, remembered; bool) says which
+        of all that each of them sees.
+        """
+        ...
+
+    def keep(self, images: Tensor) -> None:
+        """Drop all images but those at these indices (int64)."""
+        ...
 
 
 class BeamTree:
     """`beams` growing captions of each of n images, after prefixes (n, k, width)."""
 
-    def __init__(self, model: GPT2LMHeadModel, prefix: Tensor, beams: int) -> None:
-        self.model = model
+    def __init__(self, model: PreTrainedModel, prefix: Tensor, beams: int) -> None:
         self.beams = beams
         self.depth = prefix.shape[1]  # positions each caption has behind it
-        self.used = prefix.shape[1]  # cached positions
-        out = model.transformer(inputs_embeds=prefix, use_cache=True)
-        self.cache = [(layer.keys, layer.values) for layer in out.past_key_values.layers]
-        self.prefix_hidden: Tensor = out.last_hidden_state
+        self._head = model.get_output_embeddings()
+        self._memory: _Memory = _Gpt2Memory(model) if gpt2.is_plain(model) else _AnyMemory(model)
+        self.prefix_hidden: Tensor = self._memory.begin(prefix)
         """Last hidden states (n, k, width) of the prefix."""
-        self.visible = torch.ones(len(prefix), beams, self.used, dtype=torch.bool, device=prefix.device)
-        self.first_logits: Tensor = model.lm_head(out.last_hidden_state[:, -1:]).expand(-1, beams, -1)
+        self.visible = torch.ones(len(prefix), beams, self.depth, dtype=torch.bool, device=prefix.device)
+        self.first_logits: Tensor = self.logits(self.prefix_hidden[:, -1:]).expand(-1, beams, -1)
         """Logits (n, beams, vocabulary) of the first token, equal in all beams."""
+
+    def logits(self, hidden: Tensor) -> Tensor:
+        """Return the logits (..., vocabulary) that last hidden states (..., width) make."""
+        return self._head(hidden)
 
     def step(self, tokens: Tensor, parents: Tensor) -> Tensor:
         """Append `tokens` (n, beams) to the captions of beams `parents` (n, beams); return the next logits.
 
         Afterwards beam j is what was beam parents[:, j], with its token. Logits are (n, beams, vocabulary).
         """
-        return self.model.lm_head(self.grow(tokens, parents))
+        return self.logits(self.grow(tokens, parents))
 
     def grow(self, tokens: Tensor, parents: Tensor) -> Tensor:
         """Do as `step` does, but return the last hidden states (n, beams, width), which the logits are made of."""
         self._see(parents)
-        body = self.model.transformer
-        hidden = body.wte(tokens) + body.wpe.weight[self.depth]
-        block: Any  # nn.ModuleList does not know its members' type
-        for index, block in enumerate(body.h):
-            hidden = hidden + self._attend(index, block.attn, block.ln_1(hidden))
-            hidden = hidden + block.mlp(block.ln_2(hidden))
+        hidden = self._memory.read(tokens, self.depth, self.visible)
         self.depth += 1
-        self.used += self.beams
-        return body.ln_f(hidden)
+        return hidden
 
     def keep(self, images: Tensor) -> None:
         """Drop all images but those at these indices (int64)."""
         self.visible = self.visible[images]
-        self.cache = [(keys[images], values[images]) for keys, values in self.cache]
+        self._memory.keep(images)
 
     def _see(self, parents: Tensor) -> None:
         """Let each beam see what its parent saw, and its own new token."""
@@ -63,21 +82,70 @@ class BeamTree:
         own = torch.eye(self.beams, dtype=torch.bool, device=parents.device).expand(len(parents), -1, -1)
         self.visible = torch.cat([inherited, own], dim=2)
 
-    def _attend(self, index: int, attention: GPT2Attention, x: Tensor) -> Tensor:
+
+class _AnyMemory:
+    """Any causal model's memory: its own forward pass and cache, with a mask that says what is seen."""
+
+    def __init__(self, model: PreTrainedModel) -> None:
+        self._body: Any = model.base_model
+        self._embeddings = model.get_input_embeddings()
+        self._cache = DynamicCache(config=model.config)
+
+    def begin(self, prefix: Tensor) -> Tensor:
+        return self._body(inputs_embeds=prefix, past_key_values=self._cache, use_cache=True).last_hidden_state
+
+    def read(self, tokens: Tensor, depth: int, visible: Tensor) -> Tensor:
+        return self._body(
+            inputs_embeds=self._embeddings(tokens),
+            attention_mask=visible.unsqueeze(1),
+            position_ids=torch.full_like(tokens, depth),
+            past_key_values=self._cache,
+            use_cache=True,
+        ).last_hidden_state
+
+    def keep(self, images: Tensor) -> None:
+        self._cache.batch_select_indices(images)
+
+
+class _Gpt2Memory:
+    """GPT-2's memory, written in place, and its blocks at one position."""
+
+    def __init__(self, model: GPT2LMHeadModel) -> None:
+        self._body = model.transformer
+        self._cache: list[tuple[Tensor, Tensor]] = []
+
+    def begin(self, prefix: Tensor) -> Tensor:
+        out = self._body(inputs_embeds=prefix, use_cache=True)
+        self._cache = [(layer.keys, layer.values) for layer in out.past_key_values.layers]
+        return out.last_hidden_state
+
+    def read(self, tokens: Tensor, depth: int, visible: Tensor) -> Tensor:
+        body = self._body
+        hidden = body.wte(tokens) + body.wpe.weight[depth]
+        block: Any  # nn.ModuleList does not know its members' type
+        for index, block in enumerate(body.h):
+            hidden = hidden + self._attend(index, block.attn, block.ln_1(hidden), visible)
+            hidden = hidden + block.mlp(block.ln_2(hidden))
+        return body.ln_f(hidden)
+
+    def keep(self, images: Tensor) -> None:
+        self._cache = [(keys[images], values[images]) for keys, values in self._cache]
+
+    def _attend(self, index: int, attention: GPT2Attention, x: Tensor, visible: Tensor) -> Tensor:
         parts = attention.c_attn(x).chunk(3, dim=-1)
         heads = attention.num_heads
         query, key, value = (part.unflatten(-1, (heads, -1)).transpose(1, 2) for part in parts)
-        keys, values = self._remember(index, key, value)
-        mixed = F.scaled_dot_product_attention(query, keys, values, attn_mask=self.visible.unsqueeze(1))
+        keys, values = self._remember(index, key, value, visible.shape[2])
+        mixed = F.scaled_dot_product_attention(query, keys, values, attn_mask=visible.unsqueeze(1))
         return attention.c_proj(mixed.transpose(1, 2).flatten(-2))
 
-    def _remember(self, index: int, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
-        """Write a layer's new keys and values behind the old ones; return all (n, heads, positions, size)."""
-        end = self.used + self.beams
-        keys, values = self.cache[index]
+    def _remember(self, index: int, key: Tensor, value: Tensor, end: int) -> tuple[Tensor, Tensor]:
+        """Write a layer's new keys and values before position `end`; return all (n, heads, end, size)."""
+        keys, values = self._cache[index]
+        new = key.shape[2]
         if keys.shape[2] < end:
-            room = end + _GROWTH * self.beams - keys.shape[2]
+            room = end + _GROWTH * new - keys.shape[2]
             keys, values = F.pad(keys, (0, 0, 0, room)), F.pad(values, (0, 0, 0, room))
-            self.cache[index] = keys, values
-        keys[:, :, self.used : end], values[:, :, self.used : end] = key, value
+            self._cache[index] = keys, values
+        keys[:, :, end - new : end], values[:, :, end - new : end] = key, value
         return keys[:, :, :end], values[:, :, :end]

@@ -1,20 +1,27 @@
-"""The prefix language model: transformers' GPT-2 class at any size, and its loss after a prefix."""
+"""The prefix language model: its shape, and its loss after a prefix, the same for GPT-2 and any other causal model.
+
+A model is transformers' own; what is asked of it is here (`continuation_loss`, `language_model_loss`) and in
+`capdec_core.incremental` (decoding). GPT-2 is computed by `capdec_core.gpt2`, without padding, every other
+architecture by its own forward pass (`capdec_core.causal`). `capdec_core.pretrained` finds models by name.
+"""
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
-from transformers import GPT2Config, GPT2LMHeadModel
+from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedModel
 
-from capdec_core.gpt2 import Continuation, hidden_states
+from capdec_core import causal, gpt2
+from capdec_core.gpt2 import Continuation
 
 IGNORED = -100  # marks a padded target; no token has this id
 
 
 @dataclass(frozen=True)
 class LanguageModelConfig:
-    """Shape of a language model.
+    """Shape of a language model that the corpus's own text trains: a GPT-2 of this size.
 
     `positions` bounds prefix and caption together, end of text included. `tuned` False freezes every
     weight. End of text is the last id, `vocab_size - 1`, as in GPT-2's own vocabulary. `dropout` is GPT-2's
@@ -47,6 +54,32 @@ class LanguageModelConfig:
     def eos_id(self) -> int:
         """Id of the end-of-text token."""
         return self.vocab_size - 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class PretrainedConfig(LanguageModelConfig):
+    """A pre-trained language model: where it comes from, beside the shape that its own configuration states.
+
+    `name` is what `capdec_core.pretrained` finds it by, `weights` the hash of the files that hold its weights,
+    `architecture` what transformers calls its kind. `inner` is the width of a block's hidden layer, `dropout` the
+    model's own, which counts where it is tuned, and `end_id` its own end of text.
+    """
+
+    name: str
+    weights: str
+    architecture: str
+    inner: int
+    end_id: int
+
+    @property
+    def eos_id(self) -> int:
+        """Id of the end-of-text token."""
+        return self.end_id
+
+
+def language_model_config(data: dict[str, Any]) -> LanguageModelConfig:
+    """Invert `dataclasses.asdict` of either kind; raises TypeError or ValueError for anything else."""
+    return (PretrainedConfig if "name" in data else LanguageModelConfig)(**data)
 
 
 def build_language_model(config: LanguageModelConfig) -> GPT2LMHeadModel:
@@ -86,7 +119,7 @@ def targets(tokens: Tensor, lengths: Tensor, eos_id: int) -> Tensor:
 
 
 def continuation_loss(
-    model: GPT2LMHeadModel,
+    model: PreTrainedModel,
     prefix: Tensor,
     tokens: Tensor,
     lengths: Tensor,
@@ -99,14 +132,15 @@ def continuation_loss(
 
     `prefix` (batch, k, width), `tokens` (batch, t) padded at the right, `lengths` (batch,). The prefix starts
     at position `offset`, and its last vector predicts the first token; offset + k + t positions must be
-    there. Logits are made at caption positions only; with `total`, the sum of the lengths, padding is not
-    computed at all. No attention mask is needed: attention is causal, so padding at the right reaches no real
-    position. The mean is over all tokens of the batch, or over each caption's own, (batch,), with `per_sample`.
+    there. Logits are made at caption positions only; with `total`, the sum of the lengths, not at padded ones, and
+    GPT-2 does not compute padding at all. No attention mask is needed: attention is causal, so padding at the right
+    reaches no real position. The mean is over all tokens of the batch, or over each caption's own, (batch,), with
+    `per_sample`.
     """
     places = Continuation.of(lengths, prefix.shape[1], tokens.shape[1], total)
     wanted = places.read.packed(targets(tokens, lengths, _eos_id(model)))
-    inputs = torch.cat([prefix, model.transformer.wte(tokens)], dim=1)
-    logits = model.lm_head(hidden_states(model, inputs, places, offset=offset))
+    inputs = torch.cat([prefix, model.get_input_embeddings()(tokens)], dim=1)
+    logits = model.get_output_embeddings()(_hidden_states(model, inputs, places, offset))
     if not per_sample:
         return F.cross_entropy(logits, wanted, ignore_index=IGNORED)
     each = F.cross_entropy(logits, wanted, ignore_index=IGNORED, reduction="none")
@@ -114,7 +148,7 @@ def continuation_loss(
 
 
 def language_model_loss(
-    model: GPT2LMHeadModel,
+    model: PreTrainedModel,
     tokens: Tensor,
     lengths: Tensor,
     *,
@@ -126,11 +160,18 @@ def language_model_loss(
     `tokens` (batch, t) are padded at the right and `lengths` (batch,) count real tokens, `total` in all. End of
     text stands at position `offset`, the captions behind it.
     """
-    start = model.transformer.wte.weight[_eos_id(model)].expand(len(tokens), 1, -1)
+    embeddings: Any = model.get_input_embeddings()  # transformers types it as any module
+    start = embeddings.weight[_eos_id(model)].expand(len(tokens), 1, -1)
     return continuation_loss(model, start, tokens, lengths, total=total, offset=offset)
 
 
-def _eos_id(model: GPT2LMHeadModel) -> int:
+def _hidden_states(model: PreTrainedModel, inputs: Tensor, places: Continuation, offset: int) -> Tensor:
+    if gpt2.is_plain(model):
+        return gpt2.hidden_states(model, inputs, places, offset=offset)
+    return causal.hidden_states(model, inputs, places, offset=offset)
+
+
+def _eos_id(model: PreTrainedModel) -> int:
     end = model.config.eos_token_id
     assert isinstance(end, int)  # transformers also allows several
     return end

@@ -10,6 +10,7 @@ import functools
 import torch
 
 from capdec_core.captioner import Captioner, CaptionerConfig
+from capdec_core.language_model import LanguageModelConfig, PretrainedConfig
 from capdec_core.mapper import MapperConfig
 
 FLOAT = 4
@@ -41,16 +42,39 @@ def parameter_counts(config: CaptionerConfig) -> tuple[int, int]:
 def saved_by_sample(config: CaptionerConfig, caption_tokens: int) -> int:
     """Return the numbers that one sample's forward pass keeps for the backward pass, logits apart.
 
-    A GPT-2 block keeps 17 numbers a place and unit of width: its input and second sum, both norms' outputs,
-    queries, keys and values, attention's output before and after its heads are joined, and twice the four-fold
-    hidden layer. The last block keeps keys, values and a norm's output for the prefix's places, no more.
+    What is frozen is counted as if it were tuned.
     """
     model, prefix = config.language_model, config.mapper.prefix_length
-    places = prefix + caption_tokens
-    whole = 17 * model.width * places
+    if isinstance(model, PretrainedConfig) and model.architecture != "gpt2":
+        saved = _saved_by_gated_blocks(model, prefix, caption_tokens)
+    else:
+        saved = _saved_by_gpt2(model, prefix, caption_tokens)
+    return saved + _saved_by_mapper(config.mapper)
+
+
+def _saved_by_gpt2(model: LanguageModelConfig, prefix: int, caption_tokens: int) -> int:
+    """A GPT-2 block keeps 17 numbers a place and unit of width.
+
+    Its input and second sum, both norms' outputs, queries, keys and values, attention's output before and after
+    its heads are joined, and twice the four-fold hidden layer. The last block keeps keys, values and a norm's
+    output for the prefix's places, no more.
+    """
+    whole = 17 * model.width * (prefix + caption_tokens)
     last = 4 * model.width * (prefix - 1) + 17 * model.width * (caption_tokens + 1)
     end = 2 * model.width * (caption_tokens + 1)
-    return (model.layers - 1) * whole + last + end + _saved_by_mapper(config.mapper)
+    return (model.layers - 1) * whole + last + end
+
+
+def _saved_by_gated_blocks(model: PretrainedConfig, prefix: int, caption_tokens: int) -> int:
+    """A Llama block keeps 10 numbers a place and unit of width, and 4 a unit of its hidden layer.
+
+    Both norms' inputs, scaled inputs and outputs, queries, keys and values as the heads read them, attention's
+    output; of the hidden layer gate and value before and after the gate. Fewer heads of keys and values than of
+    queries keep less, up to 2 of the 10. Other architectures are counted by the same rule.
+    """
+    places = prefix + caption_tokens
+    blocks = model.layers * places * (10 * model.width + 4 * model.inner)
+    return blocks + 2 * model.width * places + model.width * (caption_tokens + 1)
 
 
 def _saved_by_mapper(mapper: MapperConfig) -> int:

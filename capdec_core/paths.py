@@ -13,6 +13,7 @@ MINIATURE = DATA / "miniature"
 TOWERS = DATA / "towers"
 CACHE = DATA / "cache"
 BANKS = CACHE / "embeddings"
+MODELS = Path(os.environ.get("CAPDEC_MODELS", DATA / "models")).resolve()
 
 REAL_DATA = [
     Path(p).resolve() for p in (os.environ.get("CAPDEC_DATA"), DATA, ROOT.parent / "shared/data") if p

@@ -17,6 +17,7 @@ from capdec_core.batches import Batch, PackedCaptions, side_by_side
 from capdec_core.bridges import FittedBridge
 from capdec_core.budget import Budget
 from capdec_core.captioner import Captioner
+from capdec_core.language_model import PretrainedConfig
 from capdec_core.noise import Perturbation
 from capdec_core.noise.base import require_unit_rows
 from capdec_core.training import Progress, TrainingRecord, fit, order_of, require_fit, start
@@ -135,5 +136,7 @@ def _require_one_shape(captioners: Sequence[Captioner]) -> None:
     configs = {str(captioner.config) for captioner in captioners}
     if len(configs) != 1:
         raise ValueError(f"captioners of {len(configs)} configurations cannot be trained side by side")
+    if isinstance(captioners[0].config.language_model, PretrainedConfig):
+        raise ValueError("captioners of a pre-trained language model cannot be trained side by side")
     if captioners[0].config.language_model.dropout:
         raise ValueError("captioners with dropout cannot be trained side by side")

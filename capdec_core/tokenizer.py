@@ -4,6 +4,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Protocol
 
 from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers
 
@@ -14,11 +15,36 @@ UNKNOWN, PADDING, END = "<|unk|>", "<|pad|>", "<|endoftext|>"
 WORD = r"\w+(?:['-]\w+)*|[^\w\s]"  # "t-shirt" and "man's" are words; other punctuation stands alone
 
 
+class TextTokenizer(Protocol):
+    """What captions are made tokens with: a corpus's own words, or the vocabulary of a pre-trained model."""
+
+    vocab_size: int
+    eos_id: int
+    pad_id: int
+
+    def encode(self, captions: list[str]) -> list[list[int]]:
+        """Return each caption's ids, without end of text."""
+        ...
+
+    def decode(self, ids: Sequence[int]) -> str:
+        """Return the text up to the first end of text."""
+        ...
+
+    @property
+    def fingerprint(self) -> str:
+        """Hash of all that decides the ids."""
+        ...
+
+    def save(self, path: Path) -> None:
+        """Write the tokenizer, atomically."""
+        ...
+
+
 class CaptionTokenizer:
     """Lower-cased words and punctuation marks; the last three ids are unknown, padding and end of text.
 
-    The special tokens cannot be spelled in a caption: text is split before they are looked up. A wrapper of
-    another vocabulary needs `encode`, `decode`, `vocab_size`, `eos_id`, `pad_id`, `save` and `fingerprint`.
+    The special tokens cannot be spelled in a caption: text is split before they are looked up. The wrapper of a
+    pre-trained model's vocabulary is `capdec_core.subwords`.
     """
 
     def __init__(self, vocabulary: Sequence[str]) -> None:

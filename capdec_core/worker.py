@@ -23,7 +23,7 @@ from capdec_core.files import write_json
 from capdec_core.material import Material, pretrained_language_model
 from capdec_core.side_by_side import Run, train_side_by_side
 from capdec_core.store import CAPTIONER, CellStore
-from capdec_core.tokenizer import CaptionTokenizer
+from capdec_core.tokenizer import TextTokenizer
 from capdec_core.training import TrainingRecord, peak_memory, train
 
 VERSIONED = ("capdec_core", "torch", "transformers", "tokenizers", "open_clip_torch", "numpy")
@@ -230,9 +230,7 @@ def decode(
     return _by_image(found, material.evaluation_ids(evaluation), tokenizer)
 
 
-def _by_image(
-    found: list[list[list[int]]], ids: list[str], tokenizer: CaptionTokenizer
-) -> dict[str, list[str]]:
+def _by_image(found: list[list[list[int]]], ids: list[str], tokenizer: TextTokenizer) -> dict[str, list[str]]:
     return {
         key: [tokenizer.decode(tokens) for tokens in captions]
         for key, captions in zip(ids, found, strict=True)

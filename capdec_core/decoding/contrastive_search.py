@@ -62,7 +62,7 @@ class _Contrastive:
         score = (1 - self.alpha) * shares - self.alpha * penalty
         self.chosen = score.argmax(dim=-1, keepdim=True)
         self.context = torch.cat([self.context, _at(directions, self.chosen)], dim=1)
-        self.logits = self.tree.model.lm_head(_at(hidden, self.chosen).squeeze(1))
+        self.logits = self.tree.logits(_at(hidden, self.chosen).squeeze(1))
         return candidates.gather(1, self.chosen).squeeze(1)
 
     def keep(self, rows: Tensor) -> None:

@@ -10,13 +10,13 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from capdec_core.encoders import Encoder
-from capdec_core.tokenizer import CaptionTokenizer
+from capdec_core.tokenizer import TextTokenizer
 
 CaptionEncoder = Callable[[list[list[int]]], Tensor]
 """Maps captions, as tokens, to joint embeddings (captions, d) of any norm."""
 
 
-def caption_encoder(encoder: Encoder, tokenizer: CaptionTokenizer) -> CaptionEncoder:
+def caption_encoder(encoder: Encoder, tokenizer: TextTokenizer) -> CaptionEncoder:
     """Return the joint encoder as a judge of captions: what it embeds is the caption as it is printed."""
 
     def encode(captions: list[list[int]]) -> Tensor:

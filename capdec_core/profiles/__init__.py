@@ -9,12 +9,15 @@ import types
 import typing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from capdec_core.budget import Budget
 from capdec_core.encoders.config import MiniatureConfig
 from capdec_core.errors import CapdecError
 from capdec_core.paths import PROFILES
+
+if TYPE_CHECKING:
+    from capdec_core.language_model import PretrainedConfig
 
 
 @dataclass(frozen=True)
@@ -51,7 +54,7 @@ class MapperSettings:
 
 @dataclass(frozen=True)
 class LanguageModelSettings:
-    """The prefix language model's shape, and whether a cell tunes it or leaves it frozen."""
+    """The shape of a GPT-2 trained on the corpus's own text, and whether a cell tunes it or leaves it frozen."""
 
     width: int
     layers: int
@@ -59,6 +62,34 @@ class LanguageModelSettings:
     positions: int
     dropout: float
     tuned: bool
+
+
+@dataclass(frozen=True)
+class NamedLanguageModelSettings:
+    """A pre-trained language model by name (`capdec_core.pretrained`), and whether a cell tunes it.
+
+    Its shape stands in its own configuration and nowhere else; it is read when it is asked for, so that a profile
+    loads on a machine that does not have the model. CapdecError where it is asked for and not there.
+    """
+
+    name: str
+    tuned: bool
+
+    @property
+    def width(self) -> int:
+        """Width of the token embeddings."""
+        return self._config.width
+
+    @property
+    def layers(self) -> int:
+        """Number of blocks."""
+        return self._config.layers
+
+    @property
+    def _config(self) -> "PretrainedConfig":
+        from capdec_core import pretrained  # imports transformers: not for those who only read a profile
+
+        return pretrained.pretrained_config(self.name, self.tuned)
 
 
 @dataclass(frozen=True)
@@ -183,7 +214,7 @@ class Profile:
     corpus: CorpusSettings
     encoder: EncoderSettings
     mapper: MapperSettings
-    language_model: LanguageModelSettings
+    language_model: LanguageModelSettings | NamedLanguageModelSettings
     pretraining: Budget
     training: Budget
     decoding: DecodingSettings
@@ -222,7 +253,7 @@ def read_profile(path: Path) -> Profile:
 def strict(kind: Any, value: Any, where: str) -> Any:
     """Build dataclass `kind` from a table: CapdecError for an unknown or missing key or a wrong type."""
     if isinstance(kind, types.UnionType):
-        return None if value is None else strict(typing.get_args(kind)[0], value, where)
+        return None if value is None else strict(_meant(typing.get_args(kind), value), value, where)
     if dataclasses.is_dataclass(kind):
         return _strict_table(kind, value, where)
     origin, arguments = typing.get_origin(kind), typing.get_args(kind)
@@ -237,6 +268,13 @@ def strict(kind: Any, value: Any, where: str) -> Any:
     if origin is None and isinstance(value, kind) and not (kind is int and isinstance(value, bool)):
         return value
     raise CapdecError(f"{where}: {value!r} is not a {getattr(kind, '__name__', kind)}")
+
+
+def _meant(kinds: tuple[Any, ...], value: Any) -> Any:
+    """Return which of several kinds a value is meant to be: a table that has a name is the kind that has one."""
+    if isinstance(value, dict) and "name" in value:
+        return next((kind for kind in kinds if "name" in typing.get_type_hints(kind)), kinds[0])
+    return kinds[0]
 
 
 def _strict_table(kind: Any, value: Any, where: str) -> Any:
