@@ -9,7 +9,7 @@
 # %% [markdown]
 # # 9. Conclusions: the claims ledger
 #
-# *Which of the two studies' claims hold, which do not, and why?*
+# *Which claims of the two studies, and of the papers around them, hold, which do not, and why?*
 
 # %% tags=["parameters", "remove-cell"]
 profile = "scenes"
@@ -47,7 +47,7 @@ chapter.say(conclusions_prose.in_short(study))
 chapter.table(
     conclusions_tables.counts(study),
     "counts",
-    caption="How many claims of each study have which verdict in this run. Answers to a question that a study left open, "
+    caption="How many claims of each study or paper have which verdict in this run. Answers to a question that a study left open, "
     "and what its protocol takes for granted, are counted with it.",
 )
 
@@ -108,6 +108,15 @@ chapter.say(conclusions_prose.of_study(study, "Study A"))
 
 # %% tags=["remove-input"]
 chapter.say(conclusions_prose.of_study(study, "Study B"))
+
+# %% [markdown]
+# ### The papers
+#
+# What chapters 1 and 7 test is what papers say of the modality gap and of the ways over it, and what this book supposed
+# before it looked.
+
+# %% tags=["remove-input"]
+chapter.say(conclusions_prose.of_papers(study))
 
 # %% [markdown]
 # ## What it takes

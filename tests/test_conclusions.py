@@ -15,8 +15,16 @@ from capdec_core.gap import Geometry
 from capdec_core.ledger import COLUMNS, read_ledger
 from capdec_core.material import Material
 from capdec_core.profiles import load_profile
-from capdec_core.studies import NOTEBOOKS, conclusions, conclusions_tables, cosine_directed, noise_types
+from capdec_core.studies import (
+    NOTEBOOKS,
+    bridges,
+    conclusions,
+    conclusions_tables,
+    cosine_directed,
+    noise_types,
+)
 from capdec_core.studies import conclusions_prose as prose
+from capdec_core.studies.bridges_law import MATCHED
 from capdec_core.studies.conclusions_view import Conclusions
 from capdec_core.studies.conditions import cells_of
 from capdec_core.studies.results import Results
@@ -158,6 +166,7 @@ def book() -> Conclusions:
             patch.setattr(module, "of_profile", lambda name, device: geometry)
         patch.setattr(Material, "training_embeddings", lambda self, kind: unit_rows(8, MATERIAL.dim))
         patch.setattr(cosine_directed, "prepare", lambda profile, device: MATERIAL)
+        patch.setattr(bridges, "training_cosines", lambda profile, device: {MATCHED: 0.45})
         study = conclusions.view(profile, results, "cpu")
         assert study.rows
     return study
@@ -177,8 +186,9 @@ def test_every_claim_of_both_studies_has_a_row(book: Conclusions) -> None:
         "study b, open question",
     ):
         assert words in text
-    assert book.sources == ["Liang et al. 2022", "Study A", "Study B"]
-    assert sorted({row.chapter for row in book.rows}) == [1, 2, 3, 4, 5, 6, 8]
+    papers = ["CapDec", "DrML", "DeCap", "C3", "CLOSE", "This book"]
+    assert book.sources == ["Liang et al. 2022", "Study A", "Study B", *papers]
+    assert sorted({row.chapter for row in book.rows}) == [1, 2, 3, 4, 5, 6, 7, 8]
 
 
 def test_each_chapter_sees_its_own_conditions_alone(book: Conclusions) -> None:
@@ -197,3 +207,7 @@ def test_the_whole_ledger_is_exported_shown_and_told(
     assert svg_bytes(figures_conclusions.deciding_estimates(book.frame))
     assert "Study B" in prose.in_short(book)
     assert prose.of_study(book, "Study B")
+    papers = prose.of_papers(book)
+    others = [row for row in book.rows if not row.source.startswith("Study")]
+    assert all(row.reason in papers for row in others)
+    assert len(others) < len(book.rows)

@@ -181,7 +181,7 @@ def test_conditions_that_differ_in_training_share_no_cell() -> None:
 def test_cells_carry_the_profile_and_the_noise() -> None:
     condition = Condition("gaussian", "Gaussian", Gaussian(0.05), seeds=2)
     first, second = cells_of(condition, SCENES, MATERIAL)
-    assert perturbation_from_dict(first.noise) == Gaussian(0.05)
+    assert perturbation_from_dict(first.bridge["noise"]) == Gaussian(0.05)
     assert (first.seed, second.seed) == (0, 1)
     assert first.training == asdict(SCENES.training)
     assert (first.corpus, first.encoder, first.tokenizer) == ("corpus", "encoder", "tokenizer")

@@ -191,6 +191,39 @@ class ProtocolSettings:
 
 
 @dataclass(frozen=True)
+class BridgesSettings:
+    """Grid of the bridges study (chapter 7); variances per coordinate beside an embedding of norm 1.
+
+    `gaussian_variances` are some of chapter 2's; `variance` is one of them, with which noise of every shape is matched
+    in cosine. `moved_variances` are those of the noise on texts that were moved. Of caption memories, `memory_sizes`
+    count captions (all of them are tried too) and `temperature` divides the cosine. `rank` is that of the subspace in
+    which one image's captions differ most. Noise of the `headline_shapes` has several training seeds.
+    """
+
+    gaussian_variances: list[float]
+    variance: float
+    moved_variances: list[float]
+    memory_sizes: list[int]
+    temperature: float
+    rank: int
+    headline_shapes: list[str]
+
+
+@dataclass(frozen=True)
+class CalibrationSettings:
+    """The calibration law at other dimensions (chapter 7): linear heads of `dims` over the frozen encoder.
+
+    Heads are trained on training pairs at the contrastive `scale`, with the budget `training`; then a captioner for
+    each of them and each of `cosines`, the mean cosine that its Gaussian noise leaves.
+    """
+
+    dims: list[int]
+    cosines: list[float]
+    scale: float
+    training: Budget
+
+
+@dataclass(frozen=True)
 class GeometrySettings:
     """The geometry study (chapter 1): two small heads trained at contrastive `scales`, `seeds` times each.
 
@@ -225,6 +258,8 @@ class Profile:
     cosine_directed: CosineDirectedSettings
     prefix_length: PrefixLengthSettings
     decoding_grid: DecodingGridSettings
+    bridges: BridgesSettings
+    calibration: CalibrationSettings
     protocol: ProtocolSettings
     miniature: MiniatureConfig | None = None
 

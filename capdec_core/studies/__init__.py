@@ -17,6 +17,7 @@ NOTEBOOKS: dict[str, str] = {
     "cosine_directed": "04_cosine_directed",
     "prefix_length": "05_prefix_length",
     "decoding": "06_decoding",
+    "bridges": "07_bridges",
     "protocol": "08_protocol",
     "conclusions": "09_conclusions",
 }

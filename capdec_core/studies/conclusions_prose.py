@@ -38,6 +38,12 @@ def of_study(study: Conclusions, source: str) -> str:
     return "\n\n".join(parts)
 
 
+def of_papers(study: Conclusions) -> str:
+    """Return the same of everybody else whose claims are judged, each under its own heading."""
+    others = [source for source in study.sources if not source.startswith("Study ")]
+    return "\n\n".join(f"*{source}*\n\n{of_study(study, source)}" for source in others)
+
+
 def artefacts(study: Conclusions) -> str:
     """Return what the artefacts have in common: a real difference with another cause."""
     rows = [row for row in study.rows if row.verdict == "artefact"]

@@ -1,0 +1,57 @@
+"""Alternative texts of chapter 7's charts, written from what they draw."""
+
+from collections.abc import Mapping, Sequence
+
+import pandas as pd
+
+from capdec_core.chart_parts import spoken
+from capdec_core.studies.bridges_law import LawTest
+
+
+def of_ways(ranking: pd.DataFrame) -> str:
+    """Describe `figures_bridges.ways_figure`: every way's score, the best first, with what it looks at."""
+    rows = [f"{row['title']} ({row['sight']}) {_score(row)}" for row in ranking.to_dict("records")]
+    return f"CIDEr in points with 95% intervals, by way and where it looks at images. {'; '.join(rows)}."
+
+
+def of_shapes(shapes: pd.DataFrame) -> str:
+    """Describe `figures_bridges.shapes_figure`: every shape's score."""
+    rows = [f"{row['label']} {_score(row)}" for row in shapes.to_dict("records")]
+    return f"CIDEr in points with 95% intervals, noise of one mean cosine by shape. {'; '.join(rows)}."
+
+
+def of_memories(memories: pd.DataFrame) -> str:
+    """Describe `figures_bridges.memory_figure`: both curves' values."""
+    parts = []
+    for noisy, rows in memories.groupby("noisy"):
+        values = ", ".join(f"{row['captions']:,}: {_score(row)}" for row in rows.to_dict("records"))
+        parts.append(f"{'With' if noisy else 'Without'} noise in training, by captions remembered: {values}")
+    return f"CIDEr in points with 95% intervals of projections. {'. '.join(parts)}."
+
+
+def of_pareto(fronts: Mapping[str, pd.DataFrame]) -> str:
+    """Describe `figures_bridges.pareto_figure`: who lies on each front, the cheapest first."""
+    parts = [f"{column}: {', '.join(front.title)}" for column, front in fronts.items()]
+    return f"CIDEr against cost. On the Pareto fronts, the cheapest first, by {'; by '.join(parts)}."
+
+
+def of_law(tests: Sequence[LawTest]) -> str:
+    """Describe `figures_bridges.law_figure`: best variance, its interval and the prediction of each encoder."""
+    rows = [
+        f"{t.curve.encoder}: best {t.best:.3g} ({t.low:.3g} to {t.high:.3g}), predicted {t.curve.predicted:.3g}"
+        for t in tests
+    ]
+    return f"Validation CIDEr against the variance of Gaussian noise. {'; '.join(rows)}."
+
+
+def of_tests(table: pd.DataFrame) -> str:
+    """Describe `figures_bridges.tests_figure`: each difference with its interval."""
+    rows = [
+        f"{row['label']}: {spoken((row['difference'], row['low'], row['high']), signed=True)}"
+        for row in table.to_dict("records")
+    ]
+    return f"Differences in CIDEr in points with 95% intervals. {'; '.join(rows)}."
+
+
+def _score(row: Mapping) -> str:
+    return spoken((row["CIDEr"], row["CIDEr_low"], row["CIDEr_high"]))

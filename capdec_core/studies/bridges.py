@@ -1,0 +1,74 @@
+"""Chapter 7, bridges over the modality gap, head to head: which way over it is best, and what may it look at?
+
+One decoder, one corpus, every published way: noise (CapDec, CLOSE), a constant shift (DrML, CapDec), collapse and
+corrupt (C3), a linear adapter (CLOSE), projection on a memory of captions (DeCap), retrieval (CLIPRe), noise shaped
+like the gap, and training on images (ClipCap) as the ceiling. Sources stand with `capdec_core.bridges.PRESETS`;
+DrML is Zhang et al. 2023, "Diagnosing and rectifying vision models using language".
+"""
+
+from capdec_core.encoders import embedding_dim
+from capdec_core.errors import CapdecError
+from capdec_core.profiles import Profile
+from capdec_core.studies import noise_types
+from capdec_core.studies.bridges_grid import (
+    GAUSSIAN,
+    IMAGES,
+    NONE,
+    images_shifted,
+    projected,
+    published,
+    retrieved,
+    shaped,
+    texts_moved,
+)
+from capdec_core.studies.bridges_law import training_cosines
+from capdec_core.studies.bridges_view import Bridges
+from capdec_core.studies.conditions import Condition
+from capdec_core.studies.results import Results
+
+
+def conditions(profile: Profile, seeds: int) -> list[Condition]:
+    """Return the chapter's grid; `seeds` trainings for all but moves without noise and settings as published.
+
+    No noise, the Gaussians and the ceiling are chapter 2's own cells; images that are moved are read by them.
+    """
+    grid, dim = profile.bridges, embedding_dim(profile.encoder.model, profile.encoder.pretrained)
+    none, *gaussians, images = _of_chapter_2(profile, seeds)
+    readers = [none, *gaussians]
+    found = [
+        *readers,
+        *images_shifted(readers),
+        *texts_moved(grid, seeds),
+        *projected(readers, grid),
+        retrieved(),
+        *shaped(grid, dim, seeds),
+        images,
+    ]
+    return [*found, *published(found)]
+
+
+def view(profile: Profile, results: Results, device: str) -> Bridges:
+    """Return what the chapter shows."""
+    return Bridges(profile, results, training_cosines(profile, device))
+
+
+def _of_chapter_2(profile: Profile, seeds: int) -> list[Condition]:
+    """Return no noise, the Gaussians of this chapter's variances, and training on images.
+
+    CapdecError where chapter 2 lacks one of the variances, or this chapter the variance that shapes are matched with.
+    """
+    wanted = profile.bridges.gaussian_variances
+    known = profile.noise_types.gaussian_variances
+    if missing := sorted(set(wanted) - set(known)):
+        raise CapdecError(
+            f"profile {profile.name}: bridges.gaussian_variances {missing[0]:g} is none of chapter 2's: {known}"
+        )
+    if profile.bridges.variance not in wanted:
+        raise CapdecError(
+            f"profile {profile.name}: bridges.variance {profile.bridges.variance:g} must be one of "
+            f"bridges.gaussian_variances, {wanted}"
+        )
+    chapter_2 = noise_types.conditions(profile, seeds)
+    gaussians = [c for c in chapter_2 if c.family == GAUSSIAN and c.parameter in wanted]
+    none, images = (next(c for c in chapter_2 if c.family == family) for family in (NONE, IMAGES))
+    return [none, *gaussians, images]

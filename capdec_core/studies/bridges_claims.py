@@ -1,0 +1,150 @@
+"""What the papers behind the bridges claim, with verdicts that follow from the chapter's tests alone."""
+
+import math
+from collections.abc import Mapping, Sequence
+
+from capdec_core.bridges.shaped import Source
+from capdec_core.chart_style import POINTS
+from capdec_core.statistics import Estimate, smallest_detectable_difference
+from capdec_core.studies.bridges_grid import GAUSSIAN, SHAPES_OF, WAYS
+from capdec_core.studies.bridges_law import LEVEL, LawTest
+from capdec_core.studies.bridges_tests import (
+    COLLAPSE,
+    DECAP,
+    LINEAR,
+    NOISE,
+    NOISE_ENOUGH,
+    SHAPE,
+    SHARE,
+    SHIFT,
+    SHIFT_ENOUGH,
+    SHIFT_GAUSSIAN,
+    TEXT_ONLY,
+    Choice,
+)
+from capdec_core.studies.claims import Claim, Contrast, Evidence, Verdict
+from capdec_core.studies.phrases import capital, comparison, tested, within_sentence
+from capdec_core.studies.results import Results
+
+OWN = "This book"
+BY_SIGN: dict[int, Verdict] = {1: "supported", -1: "not supported", 0: "undecided"}
+
+
+def claims(results: Results, choice: Choice, found: Sequence[Evidence], law: LawTest) -> list[Claim]:
+    """Return the claims of the papers and two hypotheses of this book, with verdicts."""
+    tests = {test.question: test for test in found}
+    return [
+        _enough(
+            "CapDec",
+            "Noise is enough: a decoder trained on texts with noise reads images as one that is trained on them.",
+            [tests[question] for question in (NOISE_ENOUGH, NOISE)],
+        ),
+        _enough(
+            "DrML",
+            "The gap is a constant vector: once it is shifted away, texts stand for images.",
+            [tests[question] for question in (SHIFT_ENOUGH, SHIFT, SHIFT_GAUSSIAN)],
+        ),
+        _better("DeCap", "Projection on a memory of captions is better than noise.", [tests[DECAP]]),
+        _better("C3", "Collapse and corrupt is better than noise alone.", [tests[COLLAPSE]]),
+        _better("CLOSE", "A linear adapter with noise is better than noise alone.", [tests[LINEAR]]),
+        _shaped(results, choice, tests, "pairs", "CLOSE", "the residual of pairs"),
+        _shaped(results, choice, tests, "clusters", OWN, "the captions of one image"),
+        _text_only(tests[TEXT_ONLY]),
+        _law(results, law, tests[NOISE]),
+    ]
+
+
+def _enough(source: str, said: str, used: Sequence[Evidence]) -> Claim:
+    """Judge by the share of the ceiling that is reached."""
+    share = used[0]
+    told = {1: "It reaches", -1: "It does not reach", 0: "It is open whether it reaches"}[share.sign]
+    reason = (
+        f"{told} {SHARE:.0%} of the CIDEr of the same captioner trained on images; the distance to that share is "
+        f"{tested(share)}. "
+        f"{' '.join(_sentence(test) for test in used[1:] if isinstance(test, Contrast))}"
+    )
+    return Claim(source, said, BY_SIGN[share.sign], reason, tuple(used))
+
+
+def _better(source: str, said: str, used: Sequence[Evidence]) -> Claim:
+    """Judge by the first difference."""
+    reason = " ".join(_sentence(test) for test in used if isinstance(test, Contrast))
+    return Claim(source, said, BY_SIGN[used[0].sign], reason, tuple(used))
+
+
+def _sentence(test: Contrast) -> str:
+    """Return a contrast in words: which is better, by how much."""
+    names = [within_sentence(condition) for condition in (test.a, test.b)]
+    return f"{capital(names[0])} {comparison(test)} {names[1]}: {tested(test)}."
+
+
+def _shaped(
+    results: Results, choice: Choice, tests: Mapping[str, Evidence], source: Source, who: str, like: str
+) -> Claim:
+    """Judge shaped noise by the shape that validation images choose among those learned from `source`."""
+    shapes = SHAPES_OF[source]
+    best = results.best([choice.ways[shape] for shape in shapes])
+    used = [tests[SHAPE.format(WAYS[shape].title)] for shape in shapes]
+    used.sort(key=lambda test: test.question != SHAPE.format(WAYS[best.family].title))
+    counted = [sum(test.sign == sign for test in used) for sign in (1, -1, 0)]
+    rest = (
+        f"Of {len(used)} shapes {counted[0]} are better, {counted[1]} worse and {counted[2]} not separated."
+    )
+    first = used[0]
+    assert isinstance(first, Contrast)
+    return Claim(
+        who,
+        f"Noise shaped like {like} is better than isotropic noise at the same cosine.",
+        BY_SIGN[first.sign],
+        f"{_sentence(first)} {rest}",
+        tuple(used),
+    )
+
+
+def _text_only(test: Evidence) -> Claim:
+    """Judge whether anything that never sees an image beats plain noise; else say what could have been found."""
+    assert isinstance(test, Contrast)
+    reason = _sentence(test)
+    if test.sign <= 0:
+        least = POINTS * smallest_detectable_difference(test.estimate.standard_error)
+        reason += (
+            f" A true advantage of {least:.1f} points would have been found in four of five repetitions, before "
+            "the correction."
+        )
+    said = "Without any image a decoder has a better way over the gap than calibrated Gaussian noise."
+    return Claim(OWN, said, BY_SIGN[test.sign], reason, (test,))
+
+
+def _law(results: Results, law: LawTest, noise: Evidence) -> Claim:
+    """Judge the calibration law by the interval of the best variance."""
+    said = "The best Gaussian noise turns texts as far as images are turned from their captions."
+    if math.isnan(law.curve.predicted):
+        return Claim(OWN, said, "undecided", "The law has no solution for this encoder.", (noise,))
+    return Claim(OWN, said, law.verdict, law_reason(law), (_distance(results, law),))
+
+
+def law_reason(law: LawTest) -> str:
+    """Return where the law's variance lies to the interval of the best one, and what is missing to decide."""
+    predicted = law.curve.predicted
+    place = "below" if predicted < law.low else "above" if predicted > law.high else "inside"
+    text = (
+        f"The law asks for variance {predicted:.3g}. The best on validation images is {law.best:.3g}, with an interval "
+        f"from {law.low:.3g} to {law.high:.3g}; the law's lies {place} it."
+    )
+    if law.verdict != "undecided":
+        return text
+    why = "reaches the edge of the grid" if any(law.at_edge) else "is too wide to confirm anything"
+    return f"{text} The interval {why}."
+
+
+def _distance(results: Results, law: LawTest) -> Evidence:
+    """Return how many doublings lie between v* and the best variance, with the interval of the best variance."""
+    value, low, high = (math.log2(v / law.curve.predicted) for v in (law.best, law.low, law.high))
+    best, nearest = (results.named(GAUSSIAN, variance) for variance in (law.best, law.nearest))
+    images, seeds = law.curve.scores[0].shape[1], min(len(scores) for scores in law.curve.scores)
+    return Evidence(
+        question="How many doublings of the variance is the best one from the law's?",
+        metric="doublings of the variance",
+        estimate=Estimate(value, low, high, LEVEL, law.spread, images, seeds),
+        sides=(results.ids(best), results.ids(nearest)),
+    )

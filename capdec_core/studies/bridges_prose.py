@@ -1,0 +1,186 @@
+"""Sentences of chapter 7 whose numbers and wording follow from the results; all return Markdown.
+
+Differences are in points of CIDEr with their 95% interval. Where a sentence says that something is better or worse,
+the test's sign says so; what stands outside the corrected family of tests is called exploratory.
+"""
+
+import math
+
+import pandas as pd
+
+from capdec_core.bridges import SOURCES, Sight
+from capdec_core.chart_style import POINTS
+from capdec_core.statistics import smallest_detectable_difference
+from capdec_core.studies.bridges_claims import law_reason
+from capdec_core.studies.bridges_grid import GAUSSIAN, IMAGES, SHAPES_OF, WAYS
+from capdec_core.studies.bridges_law import COSINES, MATCHED, NEARLY
+from capdec_core.studies.bridges_tests import COMBINED, DECAP, RETRIEVAL, SHAPE, TEXT_ONLY
+from capdec_core.studies.bridges_view import Bridges
+from capdec_core.studies.phrases import (
+    asked,
+    comparison,
+    holding_zero,
+    in_points,
+    listed,
+    number,
+    score,
+    tested,
+    verdicts,
+    within_sentence,
+)
+from capdec_core.tables import with_interval
+
+MIB = 2**20
+
+
+def in_short(study: Bridges) -> str:
+    """Return the chapter's answer: who leads with and without images, text-only ways against noise, the verdicts."""
+    test = asked(study.contrasts, TEXT_ONLY)
+    lines = [
+        f"**Without any image** {_leader(study, Sight.NEVER)} ranks first. Of the ways that let the decoder speak, "
+        f"validation images choose {within_sentence(test.a)} beside plain noise; it {comparison(test)} "
+        f"{within_sentence(test.b)}: {tested(test)}.",
+        f"**With images** {_leader(study, Sight.INFERENCE, Sight.TRAINING)} ranks first; the "
+        f"captioner trained on images scores {score(study.results, study.ceiling)}.",
+    ]
+    return listed(lines + verdicts(study.claims))
+
+
+def _leader(study: Bridges, *sights: Sight) -> str:
+    """Return the way of these sights that ranks first, training on images left out, with its score."""
+    rows = study.seeing(*sights)
+    row = rows[rows.family != IMAGES].iloc[0]
+    return f"“{row.title}” ({with_interval(row.CIDEr, row.CIDEr_low, row.CIDEr_high)} points)"
+
+
+def world(study: Bridges) -> str:
+    """Return what this copy was run with, and the encoder's matched cosine in training."""
+    profile = study.profile
+    told = (
+        f"the mean cosine of a training image with its captions is {number(study.cosines[MATCHED])}"
+        if MATCHED in study.cosines
+        else "the training split has no images, so all that needs them is left out of reach"
+    )
+    return (
+        f"This copy of the chapter was run with the profile `{profile.name}` ({profile.title}): corpus "
+        f"{profile.corpus.name}, encoder {profile.encoder.model} (d = {study.results.dim}); {told}."
+    )
+
+
+def ranking(study: Bridges) -> str:
+    """Return how many ways of either kind lie above plain noise, and how far the ceiling is."""
+    never, others = study.seeing(Sight.NEVER), study.seeing(Sight.INFERENCE, Sight.TRAINING)
+    return (
+        f"Of {len(never) - 1} other ways that never see an image {_named(never)} above plain Gaussian noise by an "
+        f"interval that excludes 0; of {len(others)} ways that do, {_named(others)} (exploratory: the corrected "
+        f"tests stand further down). Gaussian noise scores {score(study.results, study.gaussian)}, the captioner "
+        f"trained on images {score(study.results, study.ceiling)}."
+    )
+
+
+def _named(rows: pd.DataFrame) -> str:
+    """Return how many rows lie above Gaussian noise beyond their own interval, and which."""
+    titles = rows[rows.gain_low > 0].title.tolist()
+    if not titles:
+        return "none lies"
+    return f"{len(titles)} {'lies' if len(titles) == 1 else 'lie'} ({'; '.join(titles)})"
+
+
+def shapes(study: Bridges) -> str:
+    """Return what the shape of noise does at one cosine: pairs and clusters by the tests' signs."""
+    reference = study.choice.reference
+    target = study.results.cosine(reference)
+    off = (study.shapes.cosine - target).abs().max()
+    lines = [
+        f"All are matched with {within_sentence(reference)}, whose measured cosine is {target:.3f}; the others' "
+        f"differ from it by at most {off:.4f}."
+    ]
+    for source, name in SOURCES.items():
+        tests = [asked(study.contrasts, SHAPE.format(WAYS[family].title)) for family in SHAPES_OF[source]]
+        parts = [
+            f"{word}: {'; '.join(f'{within_sentence(t.a)} ({tested(t)})' for t in found)}"
+            for sign, word in ((1, "better"), (-1, "worse"), (0, "not separated"))
+            if (found := [t for t in tests if t.sign == sign])
+        ]
+        lines.append(f"Learned from {name}, {', and '.join(parts)}.")
+    return " ".join(lines)
+
+
+def memory(study: Bridges) -> str:
+    """Return what the size of the memory does, and how projection and retrieval compare with noise."""
+    rows = study.memories[~study.memories.noisy]
+    least, most = rows.iloc[0], rows.iloc[-1]
+    projection, nearest = asked(study.contrasts, DECAP), asked(study.contrasts, RETRIEVAL)
+    few, all_of_them = (next(c for c in study.results.cells if c.label == row.label) for row in (least, most))
+    grown = study.difference(all_of_them, few)
+    return (
+        f"From {least.captions:,} to {most.captions:,} captions a projection changes by {in_points(grown)}"
+        f"{holding_zero(grown)} (exploratory). Validation images choose {within_sentence(projection.a)}, which "
+        f"{comparison(projection)} {within_sentence(projection.b)}: {tested(projection)}. {_combined(study)} To write "
+        f"a caption is not the same as to look one up: {within_sentence(nearest.a)} {comparison(nearest)} the "
+        f"nearest training caption, {tested(nearest)}."
+    )
+
+
+def _combined(study: Bridges) -> str:
+    test = asked(study.contrasts, COMBINED)
+    return (
+        f"With noise in training as well, {within_sentence(test.a)} {comparison(test)} "
+        f"{within_sentence(test.b)} without projection: {tested(test)}."
+    )
+
+
+def cost(study: Bridges) -> str:
+    """Return who lies on the fronts of quality against cost, and what a memory weighs."""
+    told = {"training": "training seconds", "speed": "captions a second", "memory": "memory"}
+    fronts = "; ".join(f"{name}: {', '.join(study.front(column).title)}" for column, name in told.items())
+    heaviest = study.ranking.loc[study.ranking.memory.idxmax()]
+    return (
+        f"On the Pareto fronts stand, the cheapest first, by {fronts}. The heaviest bridge is "
+        f"“{heaviest.title}” with {heaviest.memory / MIB:.3g} MiB beside a captioner of "
+        f"{study.ranking.trainable.max():,} trainable parameters."
+    )
+
+
+def law(study: Bridges) -> str:
+    """Return the verdict on the calibration law, how sharp the optimum is, and what the law would have cost."""
+    found = study.law
+    if math.isnan(found.curve.predicted):
+        return "The calibration law has no solution for this encoder, so it cannot be tested here."
+    told = {
+        "supported": "is supported",
+        "not supported": "is refuted",
+        "undecided": "is neither supported nor refuted",
+    }
+    nearest = study.named(GAUSSIAN, found.nearest)
+    lines = [
+        f"On this encoder the law **{told[found.verdict]}**. {law_reason(found)} At the best variance the cosine "
+        f"is {found.cosine:.2f}, while the images' is {number(study.cosines[MATCHED])}. Within {1 - NEARLY:.0%} of the "
+        f"best score lie the variances from {found.nearly[0]:.3g} to {found.nearly[1]:.3g}, a factor of "
+        f"{found.nearly[1] / found.nearly[0]:.3g}."
+    ]
+    if found.closest != MATCHED:
+        lines.append(
+            f"Nearer to the best comes the variance that the cosine of {found.closest} asks for, "
+            f"{found.curve.variance_for(found.closest):.3g} (exploratory: one of {len(COSINES)} that were tried)."
+        )
+    if nearest != study.gaussian:
+        lost = study.difference(nearest, study.gaussian)
+        lines.append(
+            f"Choosing by the law, variance {found.nearest:g}, instead of by validation images changes CIDEr on test "
+            f"images by {in_points(lost)}{holding_zero(lost)} (exploratory)."
+        )
+    return " ".join(lines)
+
+
+def power(study: Bridges) -> str:
+    """Return how small an advantage over plain noise the search among text-only ways could have found."""
+    test = asked(study.contrasts, TEXT_ONLY)
+    least = POINTS * smallest_detectable_difference(test.estimate.standard_error)
+    others = len(study.seeing(Sight.NEVER)) - 3
+    return (
+        f"Among {others} other ways that never see an image and let the decoder speak, validation images choose "
+        f"{within_sentence(test.a)}. On test images it {comparison(test)} {within_sentence(test.b)}: {tested(test)}. "
+        f"With {test.estimate.n_images} images and these seeds a true difference of {least:.1f} points is found in "
+        f"four of five repetitions at the 5% level, before the correction for {len(study.tests)} tests."
+    )

@@ -1,0 +1,179 @@
+"""What chapter 7 shows: every way over the gap by what it looks at, its quality beside its cost, and the law."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from capdec_core.bridges import MemoryProjection, Sight
+from capdec_core.studies.bridges_claims import claims
+from capdec_core.studies.bridges_cost import cost
+from capdec_core.studies.bridges_grid import (
+    GAUSSIAN,
+    IMAGES,
+    NEAREST,
+    NOISY_PROJECTION,
+    NONE,
+    PROJECTION,
+    PUBLISHED,
+    SHAPES_OF,
+    WAYS,
+    sight,
+)
+from capdec_core.studies.bridges_law import LawTest, NoiseCurve, law_test
+from capdec_core.studies.bridges_tests import Choice, choose, family_of_tests
+from capdec_core.studies.claims import Claim, Contrast, Evidence, contrast_table
+from capdec_core.studies.conditions import Condition
+from capdec_core.studies.decoding_view import triple
+from capdec_core.studies.view import StudyView
+
+COSTS = ("training", "speed", "memory")
+"""Columns of the ranking that quality is set against: seconds, captions a second, bytes."""
+
+
+@dataclass(frozen=True)
+class Bridges(StudyView):
+    """The chapter's results; `cosines` are those of `capdec_core.studies.bridges_law.training_cosines`."""
+
+    cosines: Mapping[str, float]
+
+    def heading(self, condition: Condition) -> str:
+        """Return the heading under which tables list the condition."""
+        return "Settings as published" if condition.family == PUBLISHED else WAYS[condition.family].group
+
+    @cached_property
+    def choice(self) -> Choice:
+        """What validation images choose among the settings of each way."""
+        return choose(self.results, self.profile.bridges.variance)
+
+    @property
+    def gaussian(self) -> Condition:
+        """Plain Gaussian noise, its variance chosen on validation images."""
+        return self.choice.ways[GAUSSIAN]
+
+    @property
+    def none(self) -> Condition:
+        """Training without noise."""
+        return self.choice.ways[NONE]
+
+    @property
+    def ceiling(self) -> Condition:
+        """The same captioner, trained on images."""
+        return self.choice.ways[IMAGES]
+
+    @cached_property
+    def tests(self) -> list[Evidence]:
+        """The chapter's tests, corrected together."""
+        return family_of_tests(self.results, self.choice)
+
+    @property
+    def contrasts(self) -> list[Contrast]:
+        """Those of them that are differences of two conditions."""
+        return [test for test in self.tests if isinstance(test, Contrast)]
+
+    @property
+    def contrast_table(self) -> pd.DataFrame:
+        """One row a contrast, with `sight`, that of its first side."""
+        return contrast_table(self.contrasts).assign(sight=[str(sight(c.a)) for c in self.contrasts])
+
+    @cached_property
+    def claims(self) -> list[Claim]:
+        """The papers' claims and this book's hypotheses, with verdicts."""
+        return claims(self.results, self.choice, self.tests, self.law)
+
+    @property
+    def curve(self) -> NoiseCurve:
+        """The noise curve of the profile's own encoder, on validation images."""
+        gaussians = self.family(GAUSSIAN)
+        return NoiseCurve(
+            encoder=self.profile.encoder.model,
+            dim=self.results.dim,
+            cosines=self.cosines,
+            variances=tuple(c.parameter or 0.0 for c in gaussians),
+            scores=tuple(self.results.matrix(c, "CIDEr", "val") for c in gaussians),
+        )
+
+    @cached_property
+    def law(self) -> LawTest:
+        """The law's test on the profile's own encoder."""
+        return law_test(self.curve, self.profile.statistics)
+
+    @property
+    def laws(self) -> list[LawTest]:
+        """Every curve that the law is tested on, the profile's own first."""
+        return [self.law]
+
+    @cached_property
+    def ranking(self) -> pd.DataFrame:
+        """One row a way at its chosen setting, best first; `number` is its place, `gain` its lead over Gaussian noise.
+
+        Scores, `gain` (with `_low` and `_high`) in the metric's own value; `COSTS`, `trainable` and `peak` as in
+        `capdec_core.studies.bridges_cost.Cost`; `sight` as a string.
+        """
+        rows = [self._ranked(family, condition) for family, condition in self.choice.ways.items()]
+        table = pd.DataFrame(rows).sort_values("CIDEr", ascending=False, kind="stable", ignore_index=True)
+        return table.assign(number=range(1, len(table) + 1))
+
+    def _ranked(self, family: str, condition: Condition) -> dict[str, Any]:
+        row: dict[str, Any] = {"family": family, "title": WAYS[family].title, "label": condition.label}
+        row |= {"sight": str(sight(condition)), "seeds": len(self.results.cells[condition])}
+        row |= triple("CIDEr", self.results.interval(condition, "CIDEr"))
+        if family != GAUSSIAN:
+            row |= triple("gain", self.difference(condition, self.gaussian))
+        return row | vars(cost(self.results, condition))
+
+    def seeing(self, *sights: Sight) -> pd.DataFrame:
+        """Return the ranking's rows of these sights."""
+        return self.ranking[self.ranking.sight.isin([str(s) for s in sights])]
+
+    def front(self, column: str) -> pd.DataFrame:
+        """Return the Pareto front of CIDEr against one of `COSTS`, the cheapest first: no other way is as cheap and
+        as good. Captions a second are cheap where they are many."""
+        cheap = -1 if column == "speed" else 1
+        rows = self.ranking.sort_values(
+            [column, "CIDEr"], key=lambda c: c * (-1 if c.name == "CIDEr" else cheap)
+        )
+        return rows[rows.CIDEr > rows.CIDEr.cummax().shift(fill_value=-np.inf)]
+
+    @cached_property
+    def shapes(self) -> pd.DataFrame:
+        """Noise of every shape beside the Gaussian of the same cosine, which is the first row."""
+        families = [family for group in SHAPES_OF.values() for family in group]
+        shown = [self.choice.reference, *(self.choice.ways[family] for family in families)]
+        return pd.DataFrame([self._scored(condition) for condition in shown])
+
+    @cached_property
+    def memories(self) -> pd.DataFrame:
+        """Projections by the captions that they remember, without noise and with noise of the matched variance."""
+        variance = self.profile.bridges.variance
+        shown = [*self.family(PROJECTION)]
+        shown += [c for c in self.family(NOISY_PROJECTION) if c.parameter == variance]
+        rows = [
+            self._scored(c) | {"captions": self._remembered(c), "noisy": bool(c.parameter)} for c in shown
+        ]
+        return pd.DataFrame(rows).sort_values(["noisy", "captions"], ignore_index=True)
+
+    def _scored(self, condition: Condition) -> dict[str, Any]:
+        row: dict[str, Any] = {"label": condition.label, "sight": str(sight(condition))}
+        row["cosine"] = self.results.noise(condition)["cosine"]
+        return row | triple("CIDEr", self.results.interval(condition, "CIDEr"))
+
+    def _remembered(self, condition: Condition) -> int:
+        """Return how many captions a projection remembers: as many as its bytes hold, each caption being as large."""
+        projections = [*self.family(PROJECTION), condition]
+        sizes = {c: m.size for c in projections for m in c.across.moves if isinstance(m, MemoryProjection)}
+        smallest = min((c for c in sizes if sizes[c]), key=lambda c: sizes[c] or 0)
+        each = self._memory(smallest) / (sizes[smallest] or 1)
+        return round(self._memory(condition) / each)
+
+    def _memory(self, condition: Condition) -> int:
+        return self.results.records(condition)[0]["bridge"]["memory"]
+
+    @property
+    def shown(self) -> Sequence[Condition]:
+        """The conditions whose captions are printed."""
+        families = (NONE, GAUSSIAN, PROJECTION, "linear adapter, noise", NEAREST, IMAGES)
+        return [self.choice.ways[family] for family in families]
