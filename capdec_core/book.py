@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from papermill.exceptions import PapermillExecutionError
 from traitlets import default
 
 from capdec_core import paths
+from capdec_core.captioning.title_page import photographs_part
 from capdec_core.errors import CapdecError
 from capdec_core.files import read_json, write_atomic
 
@@ -109,18 +110,24 @@ def read_notebook(notebook: Path) -> nbformat.NotebookNode:
     return nbformat.reads(json.dumps(raw), as_version=4)
 
 
-def build_report(executed: Path, output: Path, notebooks: Path = paths.NOTEBOOKS, banner: str = "") -> Path:
+def build_report(
+    executed: Path,
+    output: Path,
+    notebooks: Path = paths.NOTEBOOKS,
+    banner: str = "",
+    only: Collection[str] | None = None,
+) -> Path:
     """Bind the chapters of `notebooks`, executed under `executed`, into HTML; return its first page.
 
     Sphinx runs with warnings as errors, in a process of its own; nothing is executed, nothing is fetched, and
     the pages open from `file://`. `output` is replaced only when the build has succeeded. `banner`, plain text,
-    stands on top of every page.
+    stands on top of every page. The title page shows photographs with what the shipped captioner says of them.
 
     Raises:
-        CapdecError: a chapter that has not been executed, warnings of the build (all are listed), or an
-            `output` that holds something other than a report.
+        CapdecError: a chapter that has not been executed, warnings of the build (all are listed), an `output`
+            that holds something other than a report, or a shipped captioner that cannot be loaded.
     """
-    chapters = _executed_chapters(executed, notebooks)
+    chapters = _executed_chapters(executed, notebooks, only)
     output = output.resolve()
     _check_replaceable(output)
     output.parent.mkdir(parents=True, exist_ok=True)
@@ -130,6 +137,7 @@ def build_report(executed: Path, output: Path, notebooks: Path = paths.NOTEBOOKS
         for page in [notebooks / "index.md", *chapters]:
             shutil.copy(page, stage / "source")
         write_atomic(stage / "source" / "banner.html", escape(banner))
+        write_atomic(stage / "source" / "photographs.txt", photographs_part())
         _sphinx(stage / "source", stage / "html", stage / "doctrees")
         if output.exists():
             os.replace(output, stage / "old")
@@ -208,8 +216,9 @@ def _failure(notebook: Path, where: str, what: str, copy: Path) -> str:
     return f"{notebook.name} failed in {where}: {what}\nThe notebook as far as it ran: {copy}"
 
 
-def _executed_chapters(executed: Path, notebooks: Path) -> list[Path]:
-    names = sorted(path.name for path in notebooks.glob(CHAPTERS))
+def _executed_chapters(executed: Path, notebooks: Path, only: Collection[str] | None) -> list[Path]:
+    """Return the executed chapters, all of a folder's or those named."""
+    names = sorted(path.name for path in notebooks.glob(CHAPTERS) if only is None or path.stem in only)
     missing = [name for name in names if not (executed / name).is_file()]
     if missing or not names:
         what = ", ".join(missing) or f"no chapter in {notebooks}"

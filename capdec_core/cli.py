@@ -1,6 +1,7 @@
 """The `capdec` command: a thin door to the package; every command's work is done elsewhere."""
 
 import sys
+import warnings
 from pathlib import Path
 from typing import Annotated
 
@@ -135,6 +136,53 @@ def _gap(
 
     found = gap.anatomy_of_files(files, profile) if files else gap.anatomy_of_profile(profile, device)
     print(gap.as_json(found) if as_json else gap.as_table(found))
+
+
+@app.command("caption")
+def _caption(
+    pictures: Annotated[list[Path], typer.Argument(help="Picture files.", metavar="PICTURE...")],
+    checkpoint: Annotated[
+        Path | None,
+        typer.Option(
+            help="Another captioner than the shipped one: a folder that `capdec checkpoint` made.",
+            metavar="FOLDER",
+        ),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a line a picture.")] = False,
+) -> None:
+    """Say in a sentence what each picture shows.
+
+    Formats: AVIF, BMP, GIF, JPEG, JPEG 2000, PNG, TIFF and WebP. A picture is turned as its EXIF data say; of an
+    animation the first frame is read; what is transparent stands on white. A picture that cannot be read, or has more
+    than 80 million pixels, is refused with the reason, and the others go on.
+
+    Exit code: 0; 1 where a picture was refused; 2 where nothing could be done, for lack of a captioner for one.
+    """
+    from capdec_core.captioning import command, load_checkpoint, load_shipped
+
+    warnings.filterwarnings("ignore", module=r"PIL\.")  # what Pillow mends is none of the reader's business
+    captioner = load_checkpoint(checkpoint) if checkpoint else load_shipped()
+    found = []
+    for answer in command.answers(captioner, pictures):
+        found.append(answer)
+        if not as_json:
+            print(command.as_line(answer), file=sys.stderr if answer.refused else sys.stdout, flush=True)
+    if as_json:
+        print(command.as_json(captioner, found))
+    if any(answer.refused for answer in found):
+        raise typer.Exit(1)
+
+
+@app.command("checkpoint")
+def _checkpoint(
+    cell: Annotated[str, typer.Argument(help="Name of a trained and scored cell in results/cells.")],
+    output: Annotated[Path, typer.Argument(help="Folder to write.", metavar="FOLDER")],
+    profile: ProfileName = "scenes",
+) -> None:
+    """Make of a trained cell a captioner that `capdec caption` reads: weights, tokenizer, model card."""
+    from capdec_core.captioning.export import export_cell
+
+    print(f"Captioner: {export_cell(cell, profile, output)}")
 
 
 def main() -> None:

@@ -11,6 +11,7 @@ DATA = ROOT / "data"
 ATLAS = DATA / "scenes"
 MINIATURE = DATA / "miniature"
 TOWERS = DATA / "towers"
+SHIPPED = DATA / "captioner"
 CACHE = DATA / "cache"
 BANKS = CACHE / "embeddings"
 MODELS = Path(os.environ.get("CAPDEC_MODELS", DATA / "models")).resolve()

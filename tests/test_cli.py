@@ -37,7 +37,9 @@ def references(tmp_path: Path) -> Path:
 
 def test_the_commands() -> None:
     assert COMMANDS == [
+        "caption",
         "cells",
+        "checkpoint",
         "gap",
         "miniature",
         "reference",
@@ -76,6 +78,11 @@ def test_help_lists_every_command_with_what_it_does() -> None:
         (["study", "noise_types", "--device", "x"], "no device 'x'"),
         (["miniature", "--profile", "smoke"], "profile smoke has no [miniature] table"),
         (["towers", "--device", "tpu"], "no device 'tpu'"),
+        (
+            ["caption", "a.png", "--checkpoint", "nowhere"],
+            "no captioner in nowhere: it has no captioner.json",
+        ),
+        (["checkpoint", "0123", "out", "--profile", "x"], "no profile 'x'"),
         (["gap", "--profile", "x"], "no profile 'x'"),
         (["gap", "--device", "cuda:"], "no device 'cuda:'"),
         (["gap", "missing.npy"], "no such file: missing.npy"),

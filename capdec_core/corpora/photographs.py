@@ -8,11 +8,11 @@ from functools import cached_property
 from pathlib import Path, PurePosixPath
 
 import numpy as np
-from PIL import Image, ImageOps
 
 from capdec_core import paths
 from capdec_core.errors import CapdecError
 from capdec_core.files import digest, read_json, write_json
+from capdec_core.pictures import square, upright_rgb
 
 SIDE = 224
 _MOST_BYTES = 50_000_000
@@ -104,10 +104,8 @@ class Photographs:
         return rows
 
     def _decoded(self, name: str) -> np.ndarray:
+        data = io.BytesIO(self._read(name))
         try:
-            with Image.open(io.BytesIO(self._read(name)), formats=("JPEG",)) as stored:
-                image = ImageOps.exif_transpose(stored).convert("RGB")
-        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+            return square(upright_rgb(data, formats=("JPEG",)), SIDE)
+        except CapdecError as error:
             raise CapdecError(f"{self.path}: {name} is not a JPEG photograph: {error}") from None
-        whole = image if image.size == (SIDE, SIDE) else image.resize((SIDE, SIDE), Image.Resampling.BICUBIC)
-        return np.asarray(whole)
