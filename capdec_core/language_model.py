@@ -26,7 +26,7 @@ class LanguageModelConfig:
     `positions` bounds prefix and caption together, end of text included. `tuned` False freezes every
     weight. End of text is the last id, `vocab_size - 1`, as in GPT-2's own vocabulary. `dropout` is GPT-2's
     (embeddings, attention, residuals): .1 at paper scale; 0, the default, for the small models here, which
-    see too few steps to overfit.
+    see too few steps to overfit. `unknown_id` stands for rare words: it is read and never predicted.
 
     Raises ValueError for a size below 1, heads that do not divide the width, or dropout outside [0, 1).
     """
@@ -38,6 +38,7 @@ class LanguageModelConfig:
     positions: int
     tuned: bool
     dropout: float = 0.0
+    unknown_id: int | None = None
 
     def __post_init__(self) -> None:
         for name in ("vocab_size", "width", "layers", "heads", "positions"):
@@ -100,18 +101,21 @@ def build_language_model(config: LanguageModelConfig) -> GPT2LMHeadModel:
             attn_pdrop=config.dropout,
             bos_token_id=config.eos_id,
             eos_token_id=config.eos_id,
+            unk_token_id=config.unknown_id,
             attn_implementation="sdpa",  # type: ignore[call-arg]
         )
     )
     return model.requires_grad_(config.tuned)
 
 
-def targets(tokens: Tensor, lengths: Tensor, eos_id: int) -> Tensor:
-    """Return what must be predicted: each caption, then end of text, then IGNORED.
+def targets(tokens: Tensor, lengths: Tensor, eos_id: int, unknown_id: int | None = None) -> Tensor:
+    """Return what must be predicted: each caption but its unknown words, then end of text, then IGNORED.
 
     `tokens` (batch, t) are padded at the right with any id and `lengths` (batch,) count real tokens; the
     result is (batch, t + 1). Padding is told by length, never by id: id 0 is a token like any other.
     """
+    if unknown_id is not None:
+        tokens = tokens.masked_fill(tokens == unknown_id, IGNORED)
     place = torch.arange(tokens.shape[1] + 1, device=tokens.device)
     end = lengths.unsqueeze(1)
     padded = F.pad(tokens, (0, 1))
@@ -138,13 +142,16 @@ def continuation_loss(
     `per_sample`.
     """
     places = Continuation.of(lengths, prefix.shape[1], tokens.shape[1], total)
-    wanted = places.read.packed(targets(tokens, lengths, _eos_id(model)))
+    unknown = getattr(model.config, "unk_token_id", None)
+    wanted = places.read.packed(targets(tokens, lengths, _eos_id(model), unknown))
     inputs = torch.cat([prefix, model.get_input_embeddings()(tokens)], dim=1)
     logits = model.get_output_embeddings()(_hidden_states(model, inputs, places, offset))
     if not per_sample:
         return F.cross_entropy(logits, wanted, ignore_index=IGNORED)
     each = F.cross_entropy(logits, wanted, ignore_index=IGNORED, reduction="none")
-    return places.read.spread(each.unsqueeze(1)).sum(dim=(1, 2)) / (lengths + 1)
+    predicted = (wanted != IGNORED).to(each.dtype)
+    sums = (places.read.spread(column.unsqueeze(1)).sum(dim=(1, 2)) for column in (each, predicted))
+    return next(sums) / next(sums)
 
 
 def language_model_loss(

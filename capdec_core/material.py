@@ -3,6 +3,7 @@
 import functools
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -28,7 +29,7 @@ from capdec_core.paths import BANKS, CACHE
 from capdec_core.pretrained import find_model, pretrained_config, pretrained_tokenizer
 from capdec_core.profiles import CalibrationSettings, EncoderSettings, NamedLanguageModelSettings, Profile
 from capdec_core.subwords import load_tokenizer
-from capdec_core.tokenizer import CaptionTokenizer, TextTokenizer
+from capdec_core.tokenizer import SPECIALS, CaptionTokenizer, TextTokenizer
 from capdec_core.training import pretrain_language_model
 
 PRETRAINING_SEED = 0
@@ -142,12 +143,13 @@ def prepare(profile: Profile, device: str) -> Material:
     """
     corpus = corpus_of(profile)
     encoder = load_encoder(profile.encoder.model, profile.encoder.pretrained, device)
-    own = _model_tokenizer(profile)
-    vocabulary = own and own.fingerprint
+    own, rare = _model_tokenizer(profile), getattr(profile.language_model, "rare", 1)
+    vocabulary = own.fingerprint if own else rare
     key = digest([corpus.fingerprint, profile.corpus.captioned, vocabulary, code_fingerprint()])[:16]
     folder = CACHE / "material" / f"{profile.name}-{key}"
     if not (folder / "splits.json").is_file():
-        _write_captions(folder, corpus, profile.corpus.captioned, own)
+        tokenizer = own or CaptionTokenizer.train(chain.from_iterable(corpus.split("train").captions), rare)
+        _write_captions(folder, corpus, profile.corpus.captioned, tokenizer)
     tokenizer = load_tokenizer(folder / "tokenizer.json")
     material = Material(
         corpus=corpus.fingerprint,
@@ -199,14 +201,13 @@ def _model_tokenizer(profile: Profile) -> TextTokenizer | None:
 
 
 def _write_captions(
-    folder: Path, corpus: Corpus, captioned: Mapping[str, int], own: TextTokenizer | None
+    folder: Path, corpus: Corpus, captioned: Mapping[str, int], tokenizer: TextTokenizer
 ) -> None:
-    """Write what is made of the captions, with the language model's own tokenizer or one trained on them."""
+    """Write what is made of the captions with this tokenizer."""
     tables = {name: _split_table(corpus, name, images) for name, images in captioned.items()}
     train = corpus.split("train")
     captions = [caption for group in train.captions for caption in group]
     owners = torch.tensor([index for index, group in enumerate(train.captions) for _ in group])
-    tokenizer = own or CaptionTokenizer.train(captions)
     packed = PackedCaptions.pack(tokenizer.encode(captions))
     tokenizer.save(folder / "tokenizer.json")
     write_atomic(folder / "captions.safetensors", save({**vars(packed), "owners": owners}))
@@ -264,4 +265,7 @@ def captioner_settings(profile: Profile, material: Material) -> tuple[dict, dict
     mapper = asdict(profile.mapper) | {"embedding_dim": material.dim, "width": model.width}
     if isinstance(model, NamedLanguageModelSettings):
         return mapper, asdict(pretrained_config(model.name, model.tuned))
-    return mapper, asdict(model) | {"vocab_size": material.vocab_size}
+    shape = asdict(model) | {"vocab_size": material.vocab_size}
+    rare = shape.pop("rare")
+    unknown = material.vocab_size - SPECIALS if rare > 1 else None
+    return mapper, shape | {"unknown_id": unknown}

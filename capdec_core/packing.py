@@ -58,14 +58,14 @@ def profile_cells(profile: Profile, device: str) -> dict[str, StoredCell]:
 
 def pack_profile(name: str, device: str, archive: Path) -> str:
     """Pack every finished cell of a profile and say how many there are."""
-    cells = profile_cells(load_profile(name), device)
+    cells = profile_cells(load_profile(name, device), device)
     count = pack(CellStore(paths.CELLS), cells.values(), archive)
     return f"{archive}: {count} of the {len(cells)} cells of {name}, {archive.stat().st_size / 1e6:.1f} MB"
 
 
 def merge_profile(name: str, device: str, archive: Path) -> str:
     """Merge an archive into the store and say what was new."""
-    done = merge(archive, CellStore(paths.CELLS), profile_cells(load_profile(name), device))
+    done = merge(archive, CellStore(paths.CELLS), profile_cells(load_profile(name, device), device))
     return f"{done.new} cells are new, {done.scored} got their scores, {done.present} were there already."
 
 

@@ -10,10 +10,10 @@ from capdec_core import paths
 from capdec_core.book import build_report, execute
 from capdec_core.device import check_device, cores
 from capdec_core.profiles import Profile, load_profile
-from capdec_core.reference.read import bind_reference, has_reference
+from capdec_core.reference.read import bind_reference, has_reference, part_told
 from capdec_core.runner import Runner
 from capdec_core.store import CellStore
-from capdec_core.studies import NOTEBOOKS, study_named
+from capdec_core.studies import NOTEBOOKS, book_of, study_named
 from capdec_core.studies.conditions import all_cells
 
 
@@ -26,6 +26,11 @@ class Book:
 
     def __post_init__(self) -> None:
         check_device(self.device)
+
+    @property
+    def studies(self) -> dict[str, str]:
+        """The book's studies with their notebooks."""
+        return book_of(self.profile)
 
     @property
     def executed(self) -> Path:
@@ -58,25 +63,27 @@ class Book:
     def execute_all(self) -> None:
         """Run every study's notebook, as many at a time as there are cores."""
         context = multiprocessing.get_context("spawn")
-        with ProcessPoolExecutor(max_workers=min(cores(), len(NOTEBOOKS)), mp_context=context) as pool:
-            for future in [pool.submit(self.execute, name) for name in NOTEBOOKS]:
+        with ProcessPoolExecutor(max_workers=min(cores(), len(self.studies)), mp_context=context) as pool:
+            for future in [pool.submit(self.execute, name) for name in self.studies]:
                 future.result()
 
     @property
     def is_executed(self) -> bool:
         """Whether every chapter was executed."""
-        return all((self.executed / f"{name}.ipynb").is_file() for name in NOTEBOOKS.values())
+        return all((self.executed / f"{name}.ipynb").is_file() for name in self.studies.values())
 
     def bind(self) -> Path:
         """Render the executed notebooks and return the report's first page."""
-        return build_report(self.executed, self.report)
+        return build_report(
+            self.executed, self.report, banner=part_told(self.profile), only=self.studies.values()
+        )
 
 
 def reproduce(profile: str, device: str) -> Path:
     """Run the whole book and return the report's first page; what is finished already is not done again."""
     started = time.monotonic()
-    book = Book(load_profile(profile), device)
-    book.compute(list(NOTEBOOKS))
+    book = Book(load_profile(profile, device), device)
+    book.compute(list(book.studies))
     book.execute_all()
     page = book.bind()
     print(f"The book took {(time.monotonic() - started) / 60:.1f} minutes.")
@@ -86,7 +93,7 @@ def reproduce(profile: str, device: str) -> Path:
 def study(name: str, profile: str, device: str) -> Path:
     """Run one study, cells and notebook, and return the executed notebook."""
     study_named(name)
-    book = Book(load_profile(profile), device)
+    book = Book(load_profile(profile, device), device)
     book.compute([name])
     return book.execute(name)
 
@@ -97,7 +104,7 @@ def report(profile: str, device: str) -> Path:
     Unless every chapter was, it is the profile's reference results that are rendered, where there are any; a
     report is never of both.
     """
-    book = Book(load_profile(profile), device)
+    book = Book(load_profile(profile, device), device)
     if book.is_executed or not has_reference(profile):
         return book.bind()
     print("Not every chapter was executed here: this is the report of the reference results.")

@@ -12,6 +12,8 @@ from capdec_core.errors import CapdecError
 from capdec_core.files import digest, read_json, write_atomic
 
 UNKNOWN, PADDING, END = "<|unk|>", "<|pad|>", "<|endoftext|>"
+SPECIALS = 3
+"""Ids of these stand last, in this order: the unknown word's is the size of the vocabulary less this."""
 WORD = r"\w+(?:['-]\w+)*|[^\w\s]"  # "t-shirt" and "man's" are words; other punctuation stands alone
 
 
@@ -61,18 +63,20 @@ class CaptionTokenizer:
         self.eos_id = self.vocab_size - 1
 
     @classmethod
-    def train(cls, captions: Iterable[str]) -> "CaptionTokenizer":
-        """Make a vocabulary of all words in `captions`, the most frequent first, then by spelling.
+    def train(cls, captions: Iterable[str], rare: int = 1) -> "CaptionTokenizer":
+        """Make a vocabulary of the words that occur at least `rare` times, the most frequent first, then by spelling.
 
-        Raises CapdecError if there is no word at all.
+        Raises CapdecError if there is no such word.
         """
         normalizer, splitter = _normalizer(), _splitter()
         counts: Counter[str] = Counter()
         for caption in captions:
             counts.update(word for word, _ in splitter.pre_tokenize_str(normalizer.normalize_str(caption)))
-        if not counts:
-            raise CapdecError("the tokenizer's captions hold no word")
-        return cls(sorted(counts, key=lambda word: (-counts[word], word)))
+        kept = [word for word, count in counts.items() if count >= rare]
+        if not kept:
+            times = f" at least {rare} times" if counts else ""
+            raise CapdecError(f"the tokenizer's captions hold no word{times}")
+        return cls(sorted(kept, key=lambda word: (-counts[word], word)))
 
     def encode(self, captions: list[str]) -> list[list[int]]:
         """Return each caption's ids, without end of text; words not in the vocabulary become unknown."""

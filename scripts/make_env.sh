@@ -18,7 +18,7 @@ uv=$(sed -n '/^uv==/,/[^\\]$/p' requirements.lock)
 printf '%s\n' "$uv" > "$venv/uv.lock"
 "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r "$venv/uv.lock"
 export VIRTUAL_ENV="$PWD/$venv"
-"$venv/bin/uv" pip install --quiet --require-hashes -r requirements.lock
+"$venv/bin/uv" pip install --quiet --compile-bytecode --require-hashes -r requirements.lock
 "$venv/bin/uv" pip install --quiet --no-deps --no-build-isolation --editable .
 "$venv/bin/python" -m ipykernel install --sys-prefix --name python3 --display-name "CapDec Book" > /dev/null
 # Compile what `capdec caption` imports, so that its first call starts as fast as the next.

@@ -100,6 +100,18 @@ def test_token_id_0_and_end_of_text_count():
 
 
 @torch.no_grad()
+def test_an_unknown_word_is_read_and_never_predicted():
+    config = tiny_config()
+    shape = replace(config.language_model, unknown_id=7)
+    captioner = Captioner(replace(config, language_model=shape))
+    rows = log_probability(captioner, [3, 7, 5])
+    losses = -torch.stack([rows[2, 3], rows[4, 5], rows[5, EOS]])  # none for 7, behind which 5 is predicted
+    told = torch.tensor([[3, 7, 5]]), torch.tensor([3])
+    torch.testing.assert_close(captioner.loss(unit_rows(1), *told), losses.mean())
+    torch.testing.assert_close(captioner.loss(unit_rows(1), *told, per_sample=True), losses.mean()[None])
+
+
+@torch.no_grad()
 def test_language_model_loss_predicts_the_first_token_from_end_of_text():
     model = build_language_model(tiny_config().language_model)
     rows = model(torch.tensor([[EOS, 5, 0]])).logits[0].log_softmax(-1)

@@ -16,6 +16,7 @@ from capdec_core.errors import CapdecError
 from capdec_core.material import Material, captioner_settings, language_model_path, prepare
 from capdec_core.profiles import CorpusSettings, Profile
 from capdec_core.studies.conditions import Condition, cells_of
+from capdec_core.tokenizer import SPECIALS
 
 FLAT = [caption for group in CAPTIONS["train"] for caption in group]
 
@@ -137,6 +138,18 @@ def test_settings_fit_the_embeddings_and_the_vocabulary(profile: Profile, materi
     mapper, language_model = captioner_settings(profile, material)
     assert (mapper["embedding_dim"], mapper["width"]) == (6, profile.language_model.width)
     assert language_model["vocab_size"] == material.vocab_size
+    assert language_model["unknown_id"] is None
+
+
+def test_rare_words_are_left_out_and_never_predicted(profile: Profile, material: Material) -> None:
+    fewer = replace(profile, language_model=replace(profile.language_model, rare=2))
+    found = prepare(fewer, "cpu")
+    assert found.vocab_size < material.vocab_size
+    _, language_model = captioner_settings(fewer, found)
+    tokens = found.training_captions().flat.tolist()
+    assert language_model["unknown_id"] == found.vocab_size - SPECIALS
+    assert found.load_tokenizer().encode(["zebra"]) == [[language_model["unknown_id"]]]
+    assert language_model["unknown_id"] in tokens
 
 
 def test_the_language_model_is_trained_once(

@@ -66,7 +66,8 @@ def test_heads_are_trained_once(tmp_path: Path) -> None:
 def test_a_condition_at_another_dimension_trains_on_reduced_embeddings() -> None:
     profile = small_profile()
     material = prepare(profile, "cpu")
-    whole, small = (cells_of(Condition("a", "a", splits=("test",), dim=dim), profile, material)[0] for dim in (None, 16))
+    conditions = (Condition("a", "a", splits=("test",), dim=dim) for dim in (None, 16))
+    whole, small = (cells_of(condition, profile, material)[0] for condition in conditions)
     assert whole.encoder == material.encoder
     assert material.of(small.encoder) is material.at(16)
     assert small.mapper["embedding_dim"] == 16

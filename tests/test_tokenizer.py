@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from capdec_core.errors import CapdecError
-from capdec_core.tokenizer import CaptionTokenizer
+from capdec_core.tokenizer import SPECIALS, CaptionTokenizer
 
 CAPTIONS = ["A dog on the beach.", "a dog, a cat and a man's T-shirt.", "The dog's on (the) beach!"]
 
@@ -94,3 +94,13 @@ def test_the_file_is_what_the_tokenizers_library_reads(tokenizer, tmp_path):
 def test_captions_without_a_word_are_refused():
     with pytest.raises(CapdecError, match="no word"):
         CaptionTokenizer.train(["", "  "])
+
+
+def test_rare_words_are_one_unknown_word():
+    captions = ["a dog ran", "a dog sat", "a cat"]
+    tokenizer = CaptionTokenizer.train(captions, rare=2)
+    unknown = tokenizer.vocab_size - SPECIALS
+    assert tokenizer.vocab_size == 2 + SPECIALS
+    assert tokenizer.encode(["a dog ran sat"]) == [[0, 1, unknown, unknown]]
+    with pytest.raises(CapdecError, match="no word at least 4 times"):
+        CaptionTokenizer.train(captions, rare=4)

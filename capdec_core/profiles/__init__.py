@@ -54,7 +54,10 @@ class MapperSettings:
 
 @dataclass(frozen=True)
 class LanguageModelSettings:
-    """The shape of a GPT-2 trained on the corpus's own text, and whether a cell tunes it or leaves it frozen."""
+    """The shape of a GPT-2 trained on the corpus's own text, and whether a cell tunes it or leaves it frozen.
+
+    Words that occur less than `rare` times in the training captions are one unknown word, which is never predicted.
+    """
 
     width: int
     layers: int
@@ -62,6 +65,7 @@ class LanguageModelSettings:
     positions: int
     dropout: float
     tuned: bool
+    rare: int = 1
 
 
 @dataclass(frozen=True)
@@ -262,6 +266,8 @@ class Profile:
     calibration: CalibrationSettings
     protocol: ProtocolSettings
     miniature: MiniatureConfig | None = None
+    chapters: list[str] | None = None
+    partial: bool = False
 
 
 def profile_names() -> list[str]:
@@ -269,20 +275,37 @@ def profile_names() -> list[str]:
     return sorted(path.stem for path in PROFILES.glob("*.toml"))
 
 
-def load_profile(name: str) -> Profile:
-    """Return the profile called `name`; CapdecError names the right ones, or the wrong key in the file."""
+def load_profile(name: str, device: str = "cuda") -> Profile:
+    """Return the profile called `name`, or the part of it that a CPU is given, where it has such a part.
+
+    CapdecError names the right profiles, or the wrong key in the file.
+    """
     if name not in profile_names():
         raise CapdecError(f"no profile {name!r}; PROFILE is one of: {', '.join(profile_names())}")
-    return read_profile(PROFILES / f"{name}.toml")
+    return read_profile(PROFILES / f"{name}.toml", device)
 
 
-def read_profile(path: Path) -> Profile:
-    """Return the profile in a TOML file, checked key by key."""
+def read_profile(path: Path, device: str = "cuda") -> Profile:
+    """Return the profile in a TOML file, checked key by key.
+
+    What its table `on_cpu` holds stands in place of the rest where the device is a CPU: the chapters that are run
+    there, and smaller grids.
+    """
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
     except tomllib.TOMLDecodeError as error:
         raise CapdecError(f"{path.name} is not TOML: {error}") from None
-    return strict(Profile, {"name": path.stem} | table, path.name)
+    part = table.pop("on_cpu", {})
+    whole = strict(Profile, {"name": path.stem} | table, path.name)
+    if not part or not device.startswith("cpu"):
+        return whole
+    return strict(Profile, {"name": path.stem, "partial": True} | _over(table, part), f"{path.name} on a CPU")
+
+
+def _over(table: dict[str, Any], part: dict[str, Any]) -> dict[str, Any]:
+    """Return a table in which what `part` holds stands in place of what was there."""
+    nested = {k: _over(table[k], v) for k, v in part.items() if isinstance(v, dict) and k in table}
+    return table | part | nested
 
 
 def strict(kind: Any, value: Any, where: str) -> Any:

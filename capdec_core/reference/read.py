@@ -13,6 +13,7 @@ from capdec_core.files import digest, write_atomic
 from capdec_core.profiles import Profile
 from capdec_core.reference.chapters import unfold
 from capdec_core.reference.manifest import NAME, read_manifest
+from capdec_core.studies import book_of
 
 
 def reference_folder(profile: str) -> Path:
@@ -40,6 +41,17 @@ def bind_reference(profile: Profile, output: Path) -> Path:
         return build_report(chapters, output, chapters, banner=banner(table, profile))
 
 
+def part_told(profile: Profile) -> str:
+    """Return what is said on every page where a profile's book is a part of it; nothing where it is whole."""
+    if not profile.partial:
+        return ""
+    numbers = [str(int(name[:2])) for name in book_of(profile).values()]
+    return (
+        f"A part of the profile {profile.name}, as a machine without a GPU runs it: chapters {', '.join(numbers)}, "
+        "with smaller grids."
+    )
+
+
 def banner(table: dict[str, Any], profile: Profile) -> str:
     """Return the line on every page: of which version the results are, where they were computed, what changed since."""
     devices = ", ".join(sorted({str(machine["device"]) for machine in table["machines"]}))
@@ -51,5 +63,5 @@ def banner(table: dict[str, Any], profile: Profile) -> str:
     since = f" ({' and '.join(changed)} changed since)" if changed else ""
     return (
         f"Reference results of version {table['version']}, code {table['code'][:8]}{since}, computed on {devices}: "
-        f"kept in the repository, not computed by this copy of the code."
-    )
+        f"kept in the repository, not computed by this copy of the code. {part_told(profile)}"
+    ).strip()

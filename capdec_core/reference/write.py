@@ -23,7 +23,7 @@ from capdec_core.reference.tidy import tidy
 from capdec_core.reference.withheld import Sentences, is_own
 from capdec_core.reproduce import Book
 from capdec_core.store import CellStore
-from capdec_core.studies import NOTEBOOKS, run
+from capdec_core.studies import run
 
 
 def write_reference(name: str, device: str) -> Path:
@@ -36,7 +36,7 @@ def write_reference(name: str, device: str) -> Path:
         CapdecError: a cell that is missing or not scored (nothing is trained here), a chapter that failed, a
             sentence or photograph of a data set in what would be kept.
     """
-    profile, store = load_profile(name), CellStore(paths.CELLS)
+    profile, store = load_profile(name, device), CellStore(paths.CELLS)
     cells = profile_cells(profile, device)
     _refuse_missing(cells, store, name)
     book = Book(profile, device)
@@ -66,7 +66,7 @@ def _write_chapters(book: Book, stage: Path) -> dict[str, int]:
     """Write chapters, figures, tables and ledger; return the conditions of each chapter, by its file's name."""
     sentences = _sentences(book.profile)
     conditions = {}
-    for study, name in tqdm(NOTEBOOKS.items(), desc="keep", unit="chapter"):
+    for study, name in tqdm(book.studies.items(), desc="keep", unit="chapter"):
         fold(book.executed / f"{name}.ipynb", stage, sentences.withhold if sentences else str)
         if study != "conclusions":  # its table is the ledger
             view = run(study, book.profile.name, book.device, book.profile.seeds)

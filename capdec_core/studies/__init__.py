@@ -9,6 +9,7 @@ from types import ModuleType
 from typing import Any
 
 from capdec_core.errors import CapdecError
+from capdec_core.profiles import Profile
 
 NOTEBOOKS: dict[str, str] = {
     "geometry": "01_geometry",
@@ -22,6 +23,11 @@ NOTEBOOKS: dict[str, str] = {
     "conclusions": "09_conclusions",
 }
 """Every study by the name that `make study NAME=` takes, with the chapter that tells it, in the book's order."""
+
+
+def book_of(profile: Profile) -> dict[str, str]:
+    """Return the studies of a profile's book with their notebooks: all, or those that it names."""
+    return {name: NOTEBOOKS[name] for name in NOTEBOOKS if name in (profile.chapters or NOTEBOOKS)}
 
 
 def study_named(name: str) -> ModuleType:

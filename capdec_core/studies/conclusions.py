@@ -6,27 +6,29 @@ Nothing is trained or tested here: the verdicts are the chapters' own, computed 
 from dataclasses import replace
 
 from capdec_core.profiles import Profile
-from capdec_core.studies import NOTEBOOKS, study_named
+from capdec_core.studies import book_of, study_named
 from capdec_core.studies.conclusions_view import Conclusions
 from capdec_core.studies.conditions import Condition
 from capdec_core.studies.results import Results
 from capdec_core.studies.view import StudyView
 
-CHAPTERS = [name for name in NOTEBOOKS if name != "conclusions"]
-"""The studies whose claims are collected, in the book's order."""
+
+def chapters(profile: Profile) -> list[str]:
+    """Return the studies whose claims are collected, in the book's order."""
+    return [name for name in book_of(profile) if name != "conclusions"]
 
 
 def conditions(profile: Profile, seeds: int) -> list[Condition]:
     """Return the conditions of all other chapters, each once."""
-    found = (c for name in CHAPTERS for c in study_named(name).conditions(profile, seeds))
+    found = (c for name in chapters(profile) for c in study_named(name).conditions(profile, seeds))
     return list(dict.fromkeys(found))
 
 
 def view(profile: Profile, results: Results, device: str) -> Conclusions:
     """Return what the chapter shows."""
     seeds = results.named("none").seeds  # a headline condition of chapter 2
-    chapters = {name: _chapter(name, profile, results, device, seeds) for name in CHAPTERS}
-    return Conclusions(profile, results, chapters)
+    told = {name: _chapter(name, profile, results, device, seeds) for name in chapters(profile)}
+    return Conclusions(profile, results, told)
 
 
 def _chapter(name: str, profile: Profile, results: Results, device: str, seeds: int) -> StudyView:

@@ -14,7 +14,7 @@ from capdec_core.studies.view import StudyView
 
 def run_study(module: ModuleType, profile_name: str, device: str, seeds: int | None) -> StudyView:
     """Return a study's view on one device; `seeds` (the profile's, where None) for headline conditions."""
-    profile = load_profile(profile_name)
+    profile = load_profile(profile_name, device)
     results = results_of(profile, module.conditions(profile, seeds or profile.seeds), device)
     return module.view(profile, results, device)
 
