@@ -175,7 +175,10 @@ chapter.say(bridges_prose.shapes(study))
 # %% [markdown]
 # ## The memory
 #
-# A projection needs captions to project on, and they must be kept. [Figure 7.3](#fig-memory) varies how many.
+# A projection needs captions to project on, and they must be kept. [Figure 7.3](#fig-memory) varies how many. Beside it
+# stands the plainest use of a memory, which asks no decoder: to say the caption that is nearest. Where sentences come from
+# a small grammar, as those of the generated world do, some training caption fits nearly every image word for word, so this
+# baseline has more to draw on there than it has among what people write of photographs.
 
 # %% tags=["hide-input"]
 levels = study.ranking[study.ranking.family.isin(["gaussian", "nearest caption", "none"])]
@@ -215,8 +218,8 @@ chapter.table(
     bridges_tables.costs(study),
     "price",
     caption="Costs of every way at its chosen setting, medians over seeds. Training: seconds of fitting and training (of "
-    "images that are moved, their captioner's), with other cells beside it. Captions a second: of images that are moved and "
-    "of retrieval timed by themselves, of the others as they were decoded after training. The bridge's memory is what it "
+    "images that are moved, their captioner's), with other cells beside it. Captions a second, each "
+    "timed by itself; the captioners have one shape, so one of them stands for all that read images as they are. The bridge's memory is what it "
     "learned; the peak is that of the process on a CPU and of the device on a GPU.",
 )
 

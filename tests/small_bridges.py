@@ -66,7 +66,9 @@ class BridgeStore(Store):
             variance = variance_for_cosine(_cosine(bridge.noise), DIM)
             found["bridge"] |= {"variance": variance, "std": variance**0.5, "norm": (DIM * variance) ** 0.5}
             found["bridge"]["cosine"] = _cosine(bridge.noise)
-        return found if isinstance(cell, CellConfig) else found | {"images_per_second": 500.0}
+        if isinstance(cell, CellConfig):
+            return found
+        return found | {"images_per_second": 500.0 if bridge.moves else 800.0}
 
     def _table(self, cell, split: str, source: str) -> dict:
         condition = self.conditions[cell.id]

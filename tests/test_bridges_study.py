@@ -9,7 +9,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from small_bridges import CAPTIONS, curve, make_bridges, world
-from small_study import DIM
+from small_study import DIM, MATERIAL
 
 from capdec_core import descriptions_bridges, figures_bridges
 from capdec_core.bridges import PRESETS, ShapedNoise, Sight
@@ -20,14 +20,15 @@ from capdec_core.noise import Gaussian, cosine_for_variance
 from capdec_core.paths import PROFILES
 from capdec_core.profiles import load_profile, read_profile
 from capdec_core.statistics import smallest_detectable_difference
-from capdec_core.studies import bridges, bridges_tables, noise_types, record
+from capdec_core.studies import bridges, bridges_tables, decoding, noise_types, record
 from capdec_core.studies import bridges_prose as prose
 from capdec_core.studies.bridges_claims import SHARE
-from capdec_core.studies.bridges_grid import GAUSSIAN, NONE, PUBLISHED, SHAPED, WAYS, sight
+from capdec_core.studies.bridges_grid import GAUSSIAN, NONE, PUBLISHED, SHAPED, TIMED, WAYS, sight
 from capdec_core.studies.bridges_law import CAPTIONS as ALIKE
 from capdec_core.studies.bridges_law import CENTRED, MATCHED, NoiseCurve, captions_cosine, law_test
-from capdec_core.studies.bridges_tests import COLLAPSE, DECAP, LINEAR, NOISE_ENOUGH, SHIFT, TEXT_ONLY
+from capdec_core.studies.bridges_tests import COLLAPSE, DECAP, LINEAR, NOISE_ENOUGH, SHIFT, text_only_test
 from capdec_core.studies.bridges_view import Bridges
+from capdec_core.studies.conditions import cells_of
 from capdec_core.studies.phrases import asked
 
 SENTENCES = (
@@ -64,7 +65,7 @@ def verdict(study: Bridges, source: str, words: str) -> str:
 
 def test_every_way_and_every_preset_is_in_the_grid(study: Bridges) -> None:
     cells = study.results.cells
-    assert {c.family for c in cells} == {*WAYS, PUBLISHED}
+    assert {c.family for c in cells} == {*WAYS, PUBLISHED, TIMED}
     across = [c.across for c in cells if c.train_on == "text"]
     assert all(preset.bridge in across for preset in PRESETS.values())
     assert len({c.label for c in cells}) == len(cells)
@@ -175,11 +176,13 @@ def test_one_family_is_corrected_together(study: Bridges) -> None:
     smallest = 1 / (study.results.statistics.resamples + 1)
     strongest = asked(study.contrasts, SHIFT)
     assert strongest.p_value == pytest.approx(len(study.tests) * smallest)
+    sides = [(c.a, c.b) for c in study.contrasts]
+    assert len(set(sides)) == len(sides)
     assert len(bridges_tables.tests(study)) == len(study.tests) == len(study.contrasts) + 2
 
 
 def test_what_is_not_found_is_told_with_its_power(equal: Bridges) -> None:
-    test = asked(equal.contrasts, TEXT_ONLY)
+    test = text_only_test(equal.tests, equal.choice)
     least = f"{100 * smallest_detectable_difference(test.estimate.standard_error):.1f} points"
     assert least in prose.power(equal)
     assert least in next(c.reason for c in equal.claims if "Without any image" in c.claim)
@@ -273,7 +276,7 @@ def test_costs_are_the_records(study: Bridges) -> None:
     assert table.training[GAUSSIAN] == 10.0  # 10, 11 and 12 seconds less one of decoding
     assert table.training["projection"] == 10.0  # its captioner's
     assert table.speed["projection"] == 500.0
-    assert table.speed["full, pairs"] == 600.0  # 200 + 400 images in a second
+    assert table.speed["full, pairs"] == 800.0  # the timed captioner's
     assert table.trainable["nearest caption"] == 0
     assert study.memories[~study.memories.noisy].captions.tolist() == [100, 1000, 10_000, CAPTIONS]
     assert len(study.memories) == 8
@@ -332,7 +335,7 @@ def test_the_record_lists_every_cell_that_a_claim_links_to(study: Bridges) -> No
     known = set(record.cells(study)["Cell"])
     linked = {cell for c in study.claims for e in c.evidence for side in e.sides for cell in side}
     assert linked <= known
-    assert len(study.groups) == len(study.table) == len(study.results.cells)
+    assert len(study.groups) == len(study.table) == len(study.results.cells) - 1
     assert len(set(study.shown)) == 6
 
 
@@ -340,3 +343,8 @@ def test_made_noise_is_best_where_the_world_says() -> None:
     """The oracle of the tests above."""
     found = make_bridges(world(best=0.012)).family(GAUSSIAN)
     assert max(found, key=lambda c: curve(c, 0.012)).parameter == 0.012
+
+
+def test_the_timed_captioner_is_chapter_6s(study: Bridges) -> None:
+    found = next(c for c in decoding.conditions(SCENES, 3) if c.label == "CapDec: beam 5")
+    assert cells_of(found, SCENES, MATERIAL) == list(study.results.cells[study.named(TIMED)])

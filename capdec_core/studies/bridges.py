@@ -20,6 +20,7 @@ from capdec_core.studies.bridges_grid import (
     retrieved,
     shaped,
     texts_moved,
+    timed,
 )
 from capdec_core.studies.bridges_law import training_cosines
 from capdec_core.studies.bridges_view import Bridges
@@ -44,7 +45,8 @@ def conditions(profile: Profile, seeds: int) -> list[Condition]:
         *shaped(grid, dim, seeds),
         images,
     ]
-    return [*found, *published(found)]
+    reference = next(c for c in gaussians if c.parameter == grid.variance)
+    return [*found, *published(found), timed(reference, profile.decoding)]
 
 
 def view(profile: Profile, results: Results, device: str) -> Bridges:

@@ -19,8 +19,8 @@ from capdec_core.studies.bridges_tests import (
     SHIFT,
     SHIFT_ENOUGH,
     SHIFT_GAUSSIAN,
-    TEXT_ONLY,
     Choice,
+    text_only_test,
 )
 from capdec_core.studies.claims import Claim, Contrast, Evidence, Verdict
 from capdec_core.studies.phrases import capital, comparison, tested, within_sentence
@@ -49,7 +49,7 @@ def claims(results: Results, choice: Choice, found: Sequence[Evidence], law: Law
         _better("CLOSE", "A linear adapter with noise is better than noise alone.", [tests[LINEAR]]),
         _shaped(results, choice, tests, "pairs", "CLOSE", "the residual of pairs"),
         _shaped(results, choice, tests, "clusters", OWN, "the captions of one image"),
-        _text_only(tests[TEXT_ONLY]),
+        _text_only(text_only_test(found, choice)),
         _law(results, law, tests[NOISE]),
     ]
 
@@ -101,9 +101,8 @@ def _shaped(
     )
 
 
-def _text_only(test: Evidence) -> Claim:
+def _text_only(test: Contrast) -> Claim:
     """Judge whether anything that never sees an image beats plain noise; else say what could have been found."""
-    assert isinstance(test, Contrast)
     reason = _sentence(test)
     if test.sign <= 0:
         least = POINTS * smallest_detectable_difference(test.estimate.standard_error)

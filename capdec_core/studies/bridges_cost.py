@@ -15,7 +15,8 @@ class Cost:
     Attributes:
         training: seconds of fitting and training; of images that are moved, their captioner's, without the fit of the
             move; of retrieval, the fit alone.
-        speed: captions a second.
+        speed: captions a second, timed with nothing else in the process; trained captioners have one shape, so that one
+            of them is timed for all that read images as they are.
         memory: bytes that the bridge keeps beside the captioner.
         trainable: trainable parameters.
         peak: largest memory of the process, or of the device, in bytes.
@@ -28,12 +29,13 @@ class Cost:
     peak: float
 
 
-def cost(results: Results, condition: Condition) -> Cost:
-    """Return what a condition costs."""
+def cost(results: Results, condition: Condition, timed: Condition) -> Cost:
+    """Return what a condition costs; `timed` is the captioner that is timed for all."""
     cells, records = results.cells[condition], results.records(condition)
+    speeds = records if "images_per_second" in records[0] else results.records(timed)
     return Cost(
         training=median(_training(results, cell) for cell in cells),
-        speed=median(_speed(results, cell) for cell in cells),
+        speed=median(record["images_per_second"] for record in speeds),
         memory=median(record["bridge"]["memory"] for record in records),
         trainable=records[0]["trainable_parameters"],
         peak=median(record["peak_memory"] for record in records),
@@ -43,10 +45,3 @@ def cost(results: Results, condition: Condition) -> Cost:
 def _training(results: Results, cell: StoredCell) -> float:
     record = results.store.record(cell.cell if isinstance(cell, Decoded) else cell)
     return record["seconds"] - record["decoding_seconds"]
-
-
-def _speed(results: Results, cell: StoredCell) -> float:
-    """Return captions a second: as it was timed, or of a trained cell all that it decoded by the seconds it took."""
-    record = results.store.record(cell)
-    timed = record.get("images_per_second")
-    return timed or sum(evaluation.images for evaluation in cell.evaluations) / record["decoding_seconds"]

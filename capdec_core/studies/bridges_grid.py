@@ -16,13 +16,14 @@ from capdec_core.bridges import (
     Sight,
 )
 from capdec_core.bridges.shaped import Shape, Source
+from capdec_core.decoding import Beam
 from capdec_core.noise import Gaussian, cosine_for_variance
-from capdec_core.profiles import BridgesSettings
+from capdec_core.profiles import BridgesSettings, DecodingSettings
 from capdec_core.studies.conditions import Condition
 
 NONE, GAUSSIAN, IMAGES = "none", "gaussian", "trained on images"
 PROJECTION, NOISY_PROJECTION, NEAREST = "projection", "projection, noise", "nearest caption"
-PUBLISHED = "as published"
+PUBLISHED, TIMED = "as published", "timed"
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,8 @@ WAYS: dict[str, Way] = {
     ),
     "complement, clusters": Way("Outside the cluster subspace", _CLUSTERS, "–", "Noise everywhere else."),
 }  # fmt: skip
-"""Every way by its family in the grid, in the order of tables. Settings as published are no way of their own."""
+"""Every way by its family in the grid, in the order of tables. Settings as published are no way of their own, nor is
+the captioner whose decoding is timed."""
 
 MOVES_OF_TEXTS: dict[str, Move] = {
     "shift of texts": MeanShift("text"),
@@ -174,6 +176,15 @@ def shaped(grid: BridgesSettings, dim: int, seeds: int) -> list[Condition]:
 
 def _rank(shape: Shape, grid: BridgesSettings) -> int | None:
     return grid.rank if shape in ("subspace", "complement") else None
+
+
+def timed(reader: Condition, decoding: DecodingSettings) -> Condition:
+    """Return a captioner decoded once more as it is, so that it is timed as readers of moved images are.
+
+    It stands for all trained captioners, which have one shape; chapter 6 shares its cells.
+    """
+    beam = Beam(decoding.beams, decoding.max_tokens)
+    return replace(reader, family=TIMED, label=f"{reader.label}, timed", decoding=beam)
 
 
 def retrieved() -> Condition:

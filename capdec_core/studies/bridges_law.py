@@ -27,7 +27,7 @@ WIDEST = 8.0
 
 
 MATCHED = "an image and its caption"
-CENTRED = "the same, each modality about its centroid"
+CENTRED = "an image and its caption about their centroids"
 CAPTIONS = "two captions of one image"
 COSINES = {MATCHED: Sight.TRAINING, CENTRED: Sight.TRAINING, CAPTIONS: Sight.NEVER}
 """Cosines that could tell how much noise to add, each with what it takes to measure; the first is the law's."""

@@ -14,7 +14,7 @@ from capdec_core.statistics import smallest_detectable_difference
 from capdec_core.studies.bridges_claims import law_reason
 from capdec_core.studies.bridges_grid import GAUSSIAN, IMAGES, SHAPES_OF, WAYS
 from capdec_core.studies.bridges_law import COSINES, MATCHED, NEARLY
-from capdec_core.studies.bridges_tests import COMBINED, DECAP, RETRIEVAL, SHAPE, TEXT_ONLY
+from capdec_core.studies.bridges_tests import COMBINED, DECAP, RETRIEVAL, SHAPE, text_only_test
 from capdec_core.studies.bridges_view import Bridges
 from capdec_core.studies.phrases import (
     asked,
@@ -35,7 +35,7 @@ MIB = 2**20
 
 def in_short(study: Bridges) -> str:
     """Return the chapter's answer: who leads with and without images, text-only ways against noise, the verdicts."""
-    test = asked(study.contrasts, TEXT_ONLY)
+    test = text_only_test(study.tests, study.choice)
     lines = [
         f"**Without any image** {_leader(study, Sight.NEVER)} ranks first. Of the ways that let the decoder speak, "
         f"validation images choose {within_sentence(test.a)} beside plain noise; it {comparison(test)} "
@@ -175,7 +175,7 @@ def law(study: Bridges) -> str:
 
 def power(study: Bridges) -> str:
     """Return how small an advantage over plain noise the search among text-only ways could have found."""
-    test = asked(study.contrasts, TEXT_ONLY)
+    test = text_only_test(study.tests, study.choice)
     least = POINTS * smallest_detectable_difference(test.estimate.standard_error)
     others = len(study.seeing(Sight.NEVER)) - 3
     return (

@@ -1,5 +1,6 @@
 """Chapter 7's tests: what validation images choose, and the contrasts that decide claims, whatever the results."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from capdec_core.bridges import Sight
@@ -11,12 +12,11 @@ from capdec_core.studies.bridges_grid import (
     NOISY_PROJECTION,
     NONE,
     PROJECTION,
-    PUBLISHED,
     SHAPES_OF,
     WAYS,
     sight,
 )
-from capdec_core.studies.claims import Evidence, contrasts, corrected
+from capdec_core.studies.claims import Contrast, Evidence, contrasts, corrected
 from capdec_core.studies.conditions import Condition
 from capdec_core.studies.results import Results
 
@@ -62,7 +62,7 @@ def choose(results: Results, variance: float) -> Choice:
     """Return what validation images choose; `variance` is the reference's."""
     by_family: dict[str, list[Condition]] = {family: [] for family in WAYS}
     for condition in results.cells:
-        if condition.family != PUBLISHED:
+        if condition.family in WAYS:
             by_family[condition.family].append(condition)
     ways = {family: results.best(found) for family, found in by_family.items()}
     plain = (NONE, GAUSSIAN, NEAREST)
@@ -89,14 +89,21 @@ def family_of_tests(results: Results, found: Choice) -> list[Evidence]:
         (COLLAPSE, ways["collapse, noise"], gaussian),
         (LINEAR, ways["linear adapter, noise"], gaussian),
         *((SHAPE.format(WAYS[shape].title), ways[shape], found.reference) for shape in shapes),
-        (TEXT_ONLY, found.text_only, gaussian),
     ]
+    if (found.text_only, gaussian) not in [(a, b) for _, a, b in pairs]:
+        pairs.append((TEXT_ONLY, found.text_only, gaussian))
     shares = [
         _share(results, NOISE_ENOUGH, gaussian, ways[IMAGES]),
         _share(results, SHIFT_ENOUGH, found.shift, ways[IMAGES]),
     ]
     single = [contrasts(results, [pair])[0] for pair in pairs]  # a family of one is not corrected
     return corrected([*single, *shares])
+
+
+def text_only_test(tests: Sequence[Evidence], choice: Choice) -> Contrast:
+    """Return the contrast of the best text-only way with Gaussian noise, whichever question asks for it."""
+    sides = (choice.text_only, choice.ways[GAUSSIAN])
+    return next(test for test in tests if isinstance(test, Contrast) and (test.a, test.b) == sides)
 
 
 def _share(results: Results, question: str, condition: Condition, ceiling: Condition) -> Evidence:

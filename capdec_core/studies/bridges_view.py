@@ -20,6 +20,7 @@ from capdec_core.studies.bridges_grid import (
     PROJECTION,
     PUBLISHED,
     SHAPES_OF,
+    TIMED,
     WAYS,
     sight,
 )
@@ -40,9 +41,25 @@ class Bridges(StudyView):
 
     cosines: Mapping[str, float]
 
+    @cached_property
+    def table(self) -> pd.DataFrame:
+        """One row a condition; the timed captioner, whose captions another one has, is left out."""
+        return pd.DataFrame([self.results.row(c) for c in self.told]).astype({"parameter": float})
+
+    @property
+    def told(self) -> list[Condition]:
+        """The conditions that tables list."""
+        return [condition for condition in self.results.cells if condition.family != TIMED]
+
+    @property
+    def groups(self) -> list[str]:
+        """The heading of each row of the table."""
+        return [self.heading(condition) for condition in self.told]
+
     def heading(self, condition: Condition) -> str:
         """Return the heading under which tables list the condition."""
-        return "Settings as published" if condition.family == PUBLISHED else WAYS[condition.family].group
+        others = {PUBLISHED: "Settings as published", TIMED: "Timed alone"}
+        return others.get(condition.family) or WAYS[condition.family].group
 
     @cached_property
     def choice(self) -> Choice:
@@ -123,7 +140,7 @@ class Bridges(StudyView):
         row |= triple("CIDEr", self.results.interval(condition, "CIDEr"))
         if family != GAUSSIAN:
             row |= triple("gain", self.difference(condition, self.gaussian))
-        return row | vars(cost(self.results, condition))
+        return row | vars(cost(self.results, condition, self.named(TIMED)))
 
     def seeing(self, *sights: Sight) -> pd.DataFrame:
         """Return the ranking's rows of these sights."""
