@@ -34,7 +34,7 @@ def upright_rgb(stream: BinaryIO, formats: tuple[str, ...] = FORMATS) -> Image.I
                 raise Image.DecompressionBombError
             return _rgb(ImageOps.exif_transpose(stored))
     except UnidentifiedImageError:
-        raise CapdecError(f"not a picture in one of these formats: {', '.join(formats)}") from None
+        raise CapdecError(f"cannot be read as one of these formats: {', '.join(formats)}") from None
     except Image.DecompressionBombError:
         raise CapdecError(_TOO_LARGE) from None
     except CapdecError:

@@ -153,8 +153,8 @@ def _written(data: bytes) -> Callable[[Path], Path]:
         (lambda path: path.parent, "not a file"),
         (_pipe, "not a file"),
         (lambda path: path.with_name("n" * 300), "cannot be read: File name too long"),
-        (_written(b""), "not a picture in one of these formats"),
-        (_written(b"GIF89a"), "not a picture in one of these formats"),
+        (_written(b""), "cannot be read as one of these formats"),
+        (_written(b"GIF89a"), "cannot be read as one of these formats"),
         (_written(b"\xff\xd8\xff\xe0\0\x10JFIF"), "damaged: "),
     ],
 )

@@ -7,12 +7,17 @@ from capdec_core.chart_style import POINTS
 
 METRICS = ("CIDEr", "BLEU-4", "METEOR", "ROUGE-L", "MiniLM")
 TRAINED: dict[Source, str] = {
-    "text": "It was trained on sentences alone: it read each one's embedding, perturbed, and learned to say the "
-    "sentence (CapDec). No image took part in its own training",
+    "text": "It was trained on sentences alone: it read each one's embedding through the perturbation that "
+    "is named here, and learned to say the sentence (CapDec). No image took part in its own training",
     "image": "It was trained on images with their sentences (ClipCap)",
     "blank": "It was trained on sentences alone, with an embedding that tells nothing: what it says depends on no "
     "picture",
 }
+
+JUDGE = (
+    "\nMiniLM reads the sentences in this encoder too: a MiniLM score has the judge's own relative in the system, so\n"
+    "rank by the others."
+)
 
 
 def card(facts: Facts, cell: CellConfig, bridge: Bridge, parameters: int) -> str:
@@ -24,6 +29,7 @@ def card(facts: Facts, cell: CellConfig, bridge: Bridge, parameters: int) -> str
         bridge: the cell's.
         parameters: numbers of weights.
     """
+    judge = JUDGE if facts.encoder.model == "towers" else ""
     training, sources = cell.training, "\n".join(f"- {source}" for source in facts.sources)
     return f"""# Model card: a captioner for pictures
 
@@ -43,7 +49,7 @@ often wrong. It must not be used to judge or to identify people.
 ## What it scores
 
 In points, on the images that the cell was evaluated on. The scores are the cell's own; here its weights are rounded to
-half precision.
+half precision.{judge}
 
 {_table(facts.scores)}
 

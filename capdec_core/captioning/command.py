@@ -16,6 +16,8 @@ from capdec_core.pictures import square, upright_rgb
 
 AT_ONCE = 64
 """So many pictures are embedded and captioned together; so many at most are held in memory."""
+NO_WORDS = "(no words)"
+"""Stands for a caption that ended before its first word."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,7 @@ def _read(path: Path) -> tuple[Path, np.ndarray | str]:
 def as_line(answer: Answer) -> str:
     """Return an answer as one line of text: the picture's name, then its caption or the reason."""
     name = str(answer.picture).encode(errors="surrogateescape").decode(errors="replace")
-    return f"{name}: {answer.caption if answer.refused is None else answer.refused}"
+    return f"{name}: {answer.refused or answer.caption or NO_WORDS}"
 
 
 def as_json(captioner: PictureCaptioner, found: Sequence[Answer]) -> str:

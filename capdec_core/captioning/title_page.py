@@ -8,7 +8,7 @@ from PIL import Image
 
 from capdec_core import paths
 from capdec_core.captioning.checkpoint import FACTS, Facts, has_shipped, load_shipped, read_facts
-from capdec_core.captioning.command import answers
+from capdec_core.captioning.command import NO_WORDS, answers
 from capdec_core.captioning.packaged import PHOTOGRAPHS, Photograph
 from capdec_core.cell import code_fingerprint
 from capdec_core.chart_style import POINTS
@@ -76,7 +76,7 @@ def _figure(photograph: Photograph, caption: str) -> str:
     name, address = photograph.licence
     return (
         f'<figure><img src="{_thumbnail(photograph)}" alt="{escape(photograph.shows)}">'
-        f'<figcaption><span class="said">{escape(caption)}</span>'
+        f'<figcaption><span class="said">{escape(caption or NO_WORDS)}</span>'
         f'<span class="credit"><a href="{escape(photograph.source)}">{escape(photograph.author)}</a>, '
         f'<a href="{escape(address)}">{escape(name)}</a></span></figcaption></figure>'
     )
