@@ -39,7 +39,7 @@ chapter.say(bridges_prose.in_short(study))
 # - *Noise* ([CapDec](https://arxiv.org/abs/2211.00575), [CLOSE](https://arxiv.org/abs/2211.09778)): the neighbourhood of
 #   a text means the text.
 # - *Mean shift*: the two centroids are laid on each other.
-#   [Zhang et al. 2023](https://arxiv.org/abs/2302.04269), DrML, say that the gap is a constant vector, and CapDec's code
+#   [Zhang et al. 2023](https://openreview.net/forum?id=D-zfUK7BR6c), DrML, say that the gap is a constant vector, and CapDec's code
 #   has the shift as an option.
 # - *Collapse and corrupt* ([C3](https://arxiv.org/abs/2401.08567)): each modality loses its own centroid, then texts get
 #   noise.

@@ -29,7 +29,7 @@ from capdec_core.studies.results import Results
 
 
 def conditions(profile: Profile, seeds: int) -> list[Condition]:
-    """Return the chapter's grid; `seeds` trainings for all but moves without noise and settings as published.
+    """Return the chapter's grid; `seeds` trainings where a claim is decided, one for the rest.
 
     No noise, the Gaussians and the ceiling are chapter 2's own cells; images that are moved are read by them.
     """

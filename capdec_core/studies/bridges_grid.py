@@ -85,6 +85,8 @@ MOVES_OF_TEXTS: dict[str, Move] = {
     "linear adapter": LinearAdapter(),
 }
 """Moves for which a decoder must be trained anew."""
+SHIFTS = ("shift of images", "shift of texts", "collapse")
+"""Ways that move a modality by a constant vector, and no more; a claim is decided by them."""
 SHAPED: tuple[tuple[Shape, Source], ...] = (
     ("full", "pairs"), ("shrunk", "pairs"), ("diagonal", "pairs"),
     ("full", "clusters"), ("shrunk", "clusters"), ("diagonal", "clusters"),
@@ -142,11 +144,12 @@ def _read_by(reader: Condition, family: str, move: Move, label: str) -> Conditio
 
 
 def texts_moved(grid: BridgesSettings, seeds: int) -> list[Condition]:
-    """Return the moves of texts, each without noise (one training) and with it (`seeds` trainings)."""
+    """Return the moves of texts, each without noise and with it; `seeds` trainings where a claim is decided."""
     found = []
     for family, move in MOVES_OF_TEXTS.items():
         title = WAYS[family].title
-        found.append(Condition(family, f"{title}, no noise", bridge=Bridge((move,))))
+        alone = seeds if family in SHIFTS else 1
+        found.append(Condition(family, f"{title}, no noise", seeds=alone, bridge=Bridge((move,))))
         found += [
             Condition(
                 f"{family}, noise",

@@ -13,6 +13,7 @@ from capdec_core.studies.bridges_grid import (
     NONE,
     PROJECTION,
     SHAPES_OF,
+    SHIFTS,
     WAYS,
     sight,
 )
@@ -35,9 +36,6 @@ COLLAPSE = "Is collapse with noise better than Gaussian noise?"
 LINEAR = "Is a linear adapter with noise better than Gaussian noise?"
 SHAPE = "Is noise of the shape “{}” better than Gaussian noise at the same cosine?"
 TEXT_ONLY = "Is the best of the other ways that never see an image better than Gaussian noise?"
-
-SHIFTS = ("shift of images", "shift of texts", "collapse")
-"""Ways that move a modality by a constant vector, and no more."""
 
 
 @dataclass(frozen=True)
