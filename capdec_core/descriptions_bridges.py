@@ -38,7 +38,8 @@ def of_pareto(fronts: Mapping[str, pd.DataFrame]) -> str:
 def of_law(tests: Sequence[LawTest]) -> str:
     """Describe `figures_bridges.law_figure`: best variance, its interval and the prediction of each encoder."""
     rows = [
-        f"{t.curve.encoder}: best {t.best:.3g} ({t.low:.3g} to {t.high:.3g}), predicted {t.curve.predicted:.3g}"
+        f"{t.curve.encoder}, d = {t.curve.dim}: best {t.best:.3g} ({t.low:.3g} to {t.high:.3g}), "
+        f"predicted {t.curve.predicted:.3g}"
         for t in tests
     ]
     return f"Validation CIDEr against the variance of Gaussian noise. {'; '.join(rows)}."

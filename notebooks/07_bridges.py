@@ -246,6 +246,9 @@ chapter.figure(
 # %% tags=["remove-input"]
 chapter.say(bridges_prose.law(study))
 
+# %% tags=["remove-input"]
+chapter.say(bridges_prose.dimensions(study))
+
 # %% tags=["hide-input"]
 chapter.table(
     bridges_tables.law(study),

@@ -109,4 +109,5 @@ def make_bridges(
         for cell in cells[condition]:
             store.conditions.setdefault(cell.id, condition)
     cosines = {MATCHED: matched, CENTRED: 0.65, ALIKE: 0.9}
-    return Bridges(profile, Results(cells, store, profile.statistics, DIM), cosines)
+    spaces = dict.fromkeys((None, *profile.calibration.dims), cosines)
+    return Bridges(profile, Results(cells, store, profile.statistics, DIM), spaces)

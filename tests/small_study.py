@@ -18,7 +18,11 @@ from capdec_core.studies.results import Results
 DIM = 512
 IMAGES = {"val": 40, "test": 80}
 ENCODER = EncoderSettings("miniature")
-MATERIAL = Material("corpus", "encoder", "tokenizer", DIM, 100, {}, Path("nowhere"), ENCODER)
+_WHOLE = Material("corpus", "encoder", "tokenizer", DIM, 100, {}, Path("nowhere"), ENCODER)
+_DIMS = load_profile("scenes").calibration.dims
+MATERIAL = replace(
+    _WHOLE, reduced={dim: replace(_WHOLE, encoder=f"reduced to {dim}", dim=dim) for dim in _DIMS}
+)
 Quality = Callable[[Condition, float, str], float]
 
 

@@ -16,19 +16,28 @@ from capdec_core.bridges import PRESETS, ShapedNoise, Sight
 from capdec_core.cell import CellConfig, Decoded, Retrieved
 from capdec_core.errors import CapdecError
 from capdec_core.gallery import svg_bytes
-from capdec_core.noise import Gaussian, cosine_for_variance
+from capdec_core.noise import Gaussian, cosine_for_variance, variance_for_cosine
 from capdec_core.paths import PROFILES
 from capdec_core.profiles import load_profile, read_profile
 from capdec_core.statistics import smallest_detectable_difference
 from capdec_core.studies import bridges, bridges_tables, decoding, noise_types, record
 from capdec_core.studies import bridges_prose as prose
 from capdec_core.studies.bridges_claims import SHARE
-from capdec_core.studies.bridges_grid import GAUSSIAN, NONE, PUBLISHED, SHAPED, TIMED, WAYS, sight
+from capdec_core.studies.bridges_grid import (
+    GAUSSIAN,
+    NONE,
+    PUBLISHED,
+    SHAPED,
+    TIMED,
+    WAYS,
+    reduced_family,
+    sight,
+)
 from capdec_core.studies.bridges_law import CAPTIONS as ALIKE
 from capdec_core.studies.bridges_law import CENTRED, MATCHED, NoiseCurve, captions_cosine, law_test
 from capdec_core.studies.bridges_tests import COLLAPSE, DECAP, LINEAR, NOISE_ENOUGH, SHIFT, text_only_test
 from capdec_core.studies.bridges_view import Bridges
-from capdec_core.studies.conditions import cells_of
+from capdec_core.studies.conditions import Condition, cells_of
 from capdec_core.studies.phrases import asked
 
 SENTENCES = (
@@ -65,7 +74,8 @@ def verdict(study: Bridges, source: str, words: str) -> str:
 
 def test_every_way_and_every_preset_is_in_the_grid(study: Bridges) -> None:
     cells = study.results.cells
-    assert {c.family for c in cells} == {*WAYS, PUBLISHED, TIMED}
+    reduced = {reduced_family(dim) for dim in SCENES.calibration.dims}
+    assert {c.family for c in cells} == {*WAYS, PUBLISHED, TIMED, *reduced}
     across = [c.across for c in cells if c.train_on == "text"]
     assert all(preset.bridge in across for preset in PRESETS.values())
     assert len({c.label for c in cells}) == len(cells)
@@ -79,7 +89,9 @@ def test_chapter_2s_cells_are_shared_and_moved_images_train_nothing(study: Bridg
     trained = {
         cell.id for found in study.results.cells.values() for cell in found if isinstance(cell, CellConfig)
     }
-    assert 40 <= len(trained - known) <= 48
+    reduced = {cell.id for c, found in study.results.cells.items() if c.dim for cell in found}
+    assert 40 <= len(trained - known - reduced) <= 48
+    assert len(reduced) == len(SCENES.calibration.dims) * len(SCENES.calibration.cosines)
     for condition, found in study.results.cells.items():
         if condition.family.startswith(("shift of images", "projection")):
             assert all(isinstance(cell, Decoded) and cell.cell.id in known for cell in found)
@@ -249,8 +261,32 @@ def test_the_closest_cosine_is_named(study: Bridges) -> None:
     assert "Choosing by the law, variance 0.016" in prose.law(refuted)
     table, groups = bridges_tables.predictors(refuted)
     assert table["In the interval of the best"].tolist()[:2] == ["no", "no"]
-    assert len(table) == len(groups) == 3
+    assert len(table) == len(groups) == 3 * len(refuted.laws)
     assert "is supported" in prose.law(study)
+
+
+def test_the_law_is_judged_at_every_dimension() -> None:
+    """Where the best variance is the law's own at every dimension the claim holds; one failure refutes it."""
+    dims = SCENES.calibration.dims
+    asked = {reduced_family(dim): variance_for_cosine(0.8, dim) for dim in dims}
+
+    def verdict(best: dict[str, float]) -> tuple[str, str]:
+        def worth(condition: Condition) -> float:
+            at = best.get(condition.family)
+            return curve(condition, at) if at else world()(condition)
+
+        study = make_bridges(worth, matched=0.8, error=0.1)
+        (claim,) = (c for c in study.claims if "whatever the dimension" in c.claim)
+        assert [e.question.split("d = ")[1] for e in claim.evidence] == [f"{dim}?" for dim in dims]
+        return claim.verdict, prose.dimensions(study)
+
+    held, told = verdict(asked)
+    assert held == "supported"
+    assert "supported at d = 64, supported at d = 128, supported at d = 256" in told
+    family = reduced_family(dims[0])
+    failed, told = verdict(asked | {family: variance_for_cosine(0.95, dims[0])})
+    assert failed == "not supported"
+    assert "refuted at d = 64" in told
 
 
 def test_captions_of_one_image_are_compared_pair_by_pair() -> None:

@@ -8,6 +8,7 @@ DrML is Zhang et al. 2023, "Diagnosing and rectifying vision models using langua
 
 from capdec_core.encoders import embedding_dim
 from capdec_core.errors import CapdecError
+from capdec_core.material import prepare
 from capdec_core.profiles import Profile
 from capdec_core.studies import noise_types
 from capdec_core.studies.bridges_grid import (
@@ -17,6 +18,7 @@ from capdec_core.studies.bridges_grid import (
     images_shifted,
     projected,
     published,
+    reduced,
     retrieved,
     shaped,
     texts_moved,
@@ -35,7 +37,7 @@ def conditions(profile: Profile, seeds: int) -> list[Condition]:
     """
     grid, dim = profile.bridges, embedding_dim(profile.encoder.model, profile.encoder.pretrained)
     none, *gaussians, images = _of_chapter_2(profile, seeds)
-    readers = [none, *gaussians]
+    readers, seeds = [none, *gaussians], min(seeds, grid.seeds or seeds)
     found = [
         *readers,
         *images_shifted(readers),
@@ -46,12 +48,15 @@ def conditions(profile: Profile, seeds: int) -> list[Condition]:
         images,
     ]
     reference = next(c for c in gaussians if c.parameter == grid.variance)
-    return [*found, *published(found), timed(reference, profile.decoding)]
+    others = [*published(found), timed(reference, profile.decoding)]
+    return [*found, *others, *reduced(profile.calibration)]
 
 
 def view(profile: Profile, results: Results, device: str) -> Bridges:
     """Return what the chapter shows."""
-    return Bridges(profile, results, training_cosines(profile, device))
+    material = prepare(profile, device)
+    dims = [None, *profile.calibration.dims]
+    return Bridges(profile, results, {dim: training_cosines(material.at(dim)) for dim in dims})
 
 
 def _of_chapter_2(profile: Profile, seeds: int) -> list[Condition]:

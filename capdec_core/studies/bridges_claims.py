@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from capdec_core.bridges.shaped import Source
 from capdec_core.chart_style import POINTS
 from capdec_core.statistics import Estimate, smallest_detectable_difference
-from capdec_core.studies.bridges_grid import GAUSSIAN, SHAPES_OF, WAYS
+from capdec_core.studies.bridges_grid import GAUSSIAN, SHAPES_OF, WAYS, reduced_family
 from capdec_core.studies.bridges_law import LEVEL, LawTest
 from capdec_core.studies.bridges_tests import (
     COLLAPSE,
@@ -30,7 +30,9 @@ OWN = "This book"
 BY_SIGN: dict[int, Verdict] = {1: "supported", -1: "not supported", 0: "undecided"}
 
 
-def claims(results: Results, choice: Choice, found: Sequence[Evidence], law: LawTest) -> list[Claim]:
+def claims(
+    results: Results, choice: Choice, found: Sequence[Evidence], laws: Sequence[LawTest]
+) -> list[Claim]:
     """Return the claims of the papers and two hypotheses of this book, with verdicts."""
     tests = {test.question: test for test in found}
     return [
@@ -50,7 +52,8 @@ def claims(results: Results, choice: Choice, found: Sequence[Evidence], law: Law
         _shaped(results, choice, tests, "pairs", "CLOSE", "the residual of pairs"),
         _shaped(results, choice, tests, "clusters", OWN, "the captions of one image"),
         _text_only(text_only_test(found, choice)),
-        _law(results, law, tests[NOISE]),
+        _law(results, laws[0], tests[NOISE]),
+        *_other_dimensions(results, laws[1:]),
     ]
 
 
@@ -122,6 +125,24 @@ def _law(results: Results, law: LawTest, noise: Evidence) -> Claim:
     return Claim(OWN, said, law.verdict, law_reason(law), (_distance(results, law),))
 
 
+def _other_dimensions(results: Results, laws: Sequence[LawTest]) -> list[Claim]:
+    """Judge the law at the dimensions to which the embedding is reduced: it must fail at none."""
+    solved = [law for law in laws if not math.isnan(law.curve.predicted)]
+    if not solved:
+        return []
+    verdicts = [law.verdict for law in solved]
+    verdict: Verdict = "supported" if set(verdicts) == {"supported"} else "undecided"
+    if "not supported" in verdicts:
+        verdict = "not supported"
+    told = "; ".join(
+        f"at d = {law.curve.dim} it asks for {law.curve.predicted:.3g}, and the best lies between {law.low:.3g} and "
+        f"{law.high:.3g} ({law.verdict})"
+        for law in solved
+    )
+    said = "The same law tells the best variance whatever the dimension of the embedding."
+    return [Claim(OWN, said, verdict, f"{capital(told)}.", tuple(_distance(results, law) for law in solved))]
+
+
 def law_reason(law: LawTest) -> str:
     """Return where the law's variance lies to the interval of the best one, and what is missing to decide."""
     predicted = law.curve.predicted
@@ -139,10 +160,11 @@ def law_reason(law: LawTest) -> str:
 def _distance(results: Results, law: LawTest) -> Evidence:
     """Return how many doublings lie between v* and the best variance, with the interval of the best variance."""
     value, low, high = (math.log2(v / law.curve.predicted) for v in (law.best, law.low, law.high))
-    best, nearest = (results.named(GAUSSIAN, variance) for variance in (law.best, law.nearest))
+    family = reduced_family(law.curve.dim) if law.curve.reduced else GAUSSIAN
+    best, nearest = (results.named(family, variance) for variance in (law.best, law.nearest))
     images, seeds = law.curve.scores[0].shape[1], min(len(scores) for scores in law.curve.scores)
     return Evidence(
-        question="How many doublings of the variance is the best one from the law's?",
+        question=f"How many doublings of the variance is the best one from the law's at d = {law.curve.dim}?",
         metric="doublings of the variance",
         estimate=Estimate(value, low, high, LEVEL, law.spread, images, seeds),
         sides=(results.ids(best), results.ids(nearest)),

@@ -17,8 +17,8 @@ from capdec_core.bridges import (
 )
 from capdec_core.bridges.shaped import Shape, Source
 from capdec_core.decoding import Beam
-from capdec_core.noise import Gaussian, cosine_for_variance
-from capdec_core.profiles import BridgesSettings, DecodingSettings
+from capdec_core.noise import Gaussian, cosine_for_variance, variance_for_cosine
+from capdec_core.profiles import BridgesSettings, CalibrationSettings, DecodingSettings
 from capdec_core.studies.conditions import Condition
 
 NONE, GAUSSIAN, IMAGES = "none", "gaussian", "trained on images"
@@ -179,6 +179,26 @@ def shaped(grid: BridgesSettings, dim: int, seeds: int) -> list[Condition]:
 
 def _rank(shape: Shape, grid: BridgesSettings) -> int | None:
     return grid.rank if shape in ("subspace", "complement") else None
+
+
+def reduced_family(dim: int) -> str:
+    """Return the family of Gaussian noise on the embedding reduced to `dim` dimensions."""
+    return f"{GAUSSIAN}, d = {dim}"
+
+
+def reduced(settings: CalibrationSettings) -> list[Condition]:
+    """Return Gaussian noise on reduced embeddings: at every dimension variances that leave the same cosines."""
+    return [
+        Condition(
+            reduced_family(dim),
+            f"Gaussian, d = {dim}, variance {variance:.3g}",
+            Gaussian(variance),
+            variance,
+            dim=dim,
+        )
+        for dim in settings.dims
+        for variance in sorted(variance_for_cosine(cosine, dim) for cosine in settings.cosines)
+    ]
 
 
 def timed(reader: Condition, decoding: DecodingSettings) -> Condition:

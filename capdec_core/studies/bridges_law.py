@@ -11,10 +11,10 @@ from torch import Tensor
 
 from capdec_core.bridges import Sight
 from capdec_core.bridges.material import mean_row
-from capdec_core.material import prepare
+from capdec_core.material import Material
 from capdec_core.noise import cosine_for_variance, variance_for_cosine
 from capdec_core.noise.base import measured_cosine
-from capdec_core.profiles import Profile, StatisticsSettings
+from capdec_core.profiles import StatisticsSettings
 from capdec_core.statistics import Estimate, bootstrap_interval
 from capdec_core.statistics.resampling import means, replicates
 from capdec_core.studies.claims import Verdict
@@ -33,9 +33,9 @@ COSINES = {MATCHED: Sight.TRAINING, CENTRED: Sight.TRAINING, CAPTIONS: Sight.NEV
 """Cosines that could tell how much noise to add, each with what it takes to measure; the first is the law's."""
 
 
-def training_cosines(profile: Profile, device: str) -> dict[str, float]:
+def training_cosines(material: Material) -> dict[str, float]:
     """Return the mean of each of `COSINES` over the training split; without images, that of captions alone."""
-    known = prepare(profile, device).fitting_material()
+    known = material.fitting_material()
     found = {}
     if known.images is not None:
         texts, images = known.pairs("the calibration law")
@@ -71,6 +71,7 @@ class NoiseCurve:
         cosines: of the training split, some of `COSINES` by name.
         variances: per coordinate, rising, all above 0.
         scores: CIDEr of validation captions (seeds, images), one array a variance, on the same images.
+        reduced: whether heads reduce the encoder's embedding to this dimension.
     """
 
     encoder: str
@@ -78,6 +79,7 @@ class NoiseCurve:
     cosines: Mapping[str, float]
     variances: tuple[float, ...]
     scores: tuple[np.ndarray, ...]
+    reduced: bool = False
 
     def __post_init__(self) -> None:
         rising = all(a < b for a, b in pairwise((0.0, *self.variances)))

@@ -173,6 +173,21 @@ def law(study: Bridges) -> str:
     return " ".join(lines)
 
 
+def dimensions(study: Bridges) -> str:
+    """Return how the law fares where heads reduce the embedding to other dimensions."""
+    found = [law for law in study.laws[1:] if not math.isnan(law.curve.predicted)]
+    if not found or math.isnan(study.law.curve.predicted):
+        return "No heads of other dimensions were trained here, so the law is tested at one dimension."
+    names = {"supported": "supported", "not supported": "refuted", "undecided": "undecided"}
+    told = [f"{names[law.verdict]} at d = {law.curve.dim}" for law in found]
+    doublings = [math.log2(law.best / law.curve.predicted) for law in (study.law, *found)]
+    apart = [f"{value:+.1f}".replace("-", "−") for value in doublings]
+    return (
+        f"Heads of other dimensions over the same encoder change both $d$ and $c$. There the law is {', '.join(told)}. "
+        f"The best variance lies {', '.join(apart)} doublings from the law's, in this order, the whole embedding first."
+    )
+
+
 def power(study: Bridges) -> str:
     """Return how small an advantage over plain noise the search among text-only ways could have found."""
     test = text_only_test(study.tests, study.choice)

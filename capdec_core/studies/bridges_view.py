@@ -22,6 +22,7 @@ from capdec_core.studies.bridges_grid import (
     SHAPES_OF,
     TIMED,
     WAYS,
+    reduced_family,
     sight,
 )
 from capdec_core.studies.bridges_law import LawTest, NoiseCurve, law_test
@@ -37,9 +38,18 @@ COSTS = ("training", "speed", "memory")
 
 @dataclass(frozen=True)
 class Bridges(StudyView):
-    """The chapter's results; `cosines` are those of `capdec_core.studies.bridges_law.training_cosines`."""
+    """The chapter's results.
 
-    cosines: Mapping[str, float]
+    `spaces` holds `capdec_core.studies.bridges_law.training_cosines` of the profile's own embedding (None) and of every
+    dimension that it is reduced to.
+    """
+
+    spaces: Mapping[int | None, Mapping[str, float]]
+
+    @property
+    def cosines(self) -> Mapping[str, float]:
+        """The cosines of the profile's own embedding."""
+        return self.spaces[None]
 
     @cached_property
     def table(self) -> pd.DataFrame:
@@ -58,6 +68,8 @@ class Bridges(StudyView):
 
     def heading(self, condition: Condition) -> str:
         """Return the heading under which tables list the condition."""
+        if condition.dim is not None:
+            return f"Gaussian noise, embedding reduced to d = {condition.dim}"
         others = {PUBLISHED: "Settings as published", TIMED: "Timed alone"}
         return others.get(condition.family) or WAYS[condition.family].group
 
@@ -99,29 +111,29 @@ class Bridges(StudyView):
     @cached_property
     def claims(self) -> list[Claim]:
         """The papers' claims and this book's hypotheses, with verdicts."""
-        return claims(self.results, self.choice, self.tests, self.law)
+        return claims(self.results, self.choice, self.tests, self.laws)
 
-    @property
-    def curve(self) -> NoiseCurve:
-        """The noise curve of the profile's own encoder, on validation images."""
-        gaussians = self.family(GAUSSIAN)
+    def curve(self, dim: int | None = None) -> NoiseCurve:
+        """Return the noise curve on validation images: of the profile's own embedding, or of a reduced one."""
+        gaussians = self.family(GAUSSIAN if dim is None else reduced_family(dim))
         return NoiseCurve(
             encoder=self.profile.encoder.model,
-            dim=self.results.dim,
-            cosines=self.cosines,
+            dim=dim or self.results.dim,
+            cosines=self.spaces[dim],
             variances=tuple(c.parameter or 0.0 for c in gaussians),
             scores=tuple(self.results.matrix(c, "CIDEr", "val") for c in gaussians),
+            reduced=dim is not None,
         )
 
     @cached_property
-    def law(self) -> LawTest:
-        """The law's test on the profile's own encoder."""
-        return law_test(self.curve, self.profile.statistics)
-
-    @property
     def laws(self) -> list[LawTest]:
         """Every curve that the law is tested on, the profile's own first."""
-        return [self.law]
+        return [law_test(self.curve(dim), self.profile.statistics) for dim in self.spaces]
+
+    @property
+    def law(self) -> LawTest:
+        """The law's test on the profile's own embedding."""
+        return self.laws[0]
 
     @cached_property
     def ranking(self) -> pd.DataFrame:

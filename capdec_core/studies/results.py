@@ -150,7 +150,7 @@ class Results:
             return dict.fromkeys(("variance", "std", "noise_norm", "cosine"))
         if bridge.moves_text or not isinstance(bridge.noise, Perturbation):
             return self._measured_noise(condition)
-        told = bridge.noise.describe(self.dim)
+        told = bridge.noise.describe(condition.dim or self.dim)
         return {
             "variance": told["variance"],
             "std": told["std"],
