@@ -3,6 +3,7 @@
 import base64
 import io
 import re
+from html import escape
 
 import matplotlib
 import numpy as np
@@ -338,3 +339,16 @@ def test_caption_panel_escapes_text_and_keeps_pixels():
 def test_p_values_read_as_sentences():
     assert tables.p_phrase(0.0049) == "p\u00a0=\u00a00.005"
     assert tables.p_phrase(0.0002) == "p\u00a0<\u00a00.001"
+
+
+@pytest.mark.parametrize(("profile", "warns"), [("flickr8k", True), ("scenes", False)])
+def test_a_judge_that_is_part_of_the_encoder_is_named(
+    profile: str, warns: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown: list[str] = []
+    monkeypatch.setattr(gallery, "display", lambda html: shown.append(html.data))
+    chapter = gallery.Gallery(2, profile)
+    chapter.table(pd.DataFrame({"MiniLM": ["1"]}), "one", caption="Scores.")
+    chapter.table(pd.DataFrame({"CIDEr": ["1"]}), "two", caption="Scores.")
+    assert (escape(gallery.RELATED) in shown[0]) == warns
+    assert escape(gallery.RELATED) not in shown[1]
