@@ -68,9 +68,15 @@ def test_help_lists_every_command_with_what_it_does() -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["reproduce", "--profile", "paper"], "no profile 'paper'; PROFILE is one of: scenes, smoke"),
+        (
+            ["reproduce", "--profile", "paper"],
+            "no profile 'paper'; PROFILE is one of: flickr8k, scenes, smoke",
+        ),
         (["reproduce", "--device", "tpu"], "no device 'tpu'; DEVICE is one of: cpu, cuda, cuda:0, cuda:1, …"),
-        (["report", "--profile", "../smoke"], "no profile '../smoke'; PROFILE is one of: scenes, smoke"),
+        (
+            ["report", "--profile", "../smoke"],
+            "no profile '../smoke'; PROFILE is one of: flickr8k, scenes, smoke",
+        ),
         (["report", "--device", "gpu"], "no device 'gpu'; DEVICE is one of"),
         (["study", "prefixes"], "no study 'prefixes'; NAME is one of: geometry"),
         (["study", ""], "no study ''; NAME is one of: geometry"),

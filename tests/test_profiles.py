@@ -1,5 +1,6 @@
 """Profiles are read strictly: what is wrong is named."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from capdec_core.errors import CapdecError
 from capdec_core.paths import PROFILES
 from capdec_core.profiles import load_profile, profile_names, read_profile
+from capdec_core.studies import NOTEBOOKS, book_of
 
 
 def changed(tmp_path: Path, old: str, new: str) -> Path:
@@ -17,9 +19,32 @@ def changed(tmp_path: Path, old: str, new: str) -> Path:
     return path
 
 
+@pytest.mark.parametrize("device", ["cpu", "cuda"])
 @pytest.mark.parametrize("name", profile_names())
-def test_shipped_profiles_load(name: str) -> None:
-    assert load_profile(name).name == name
+def test_shipped_profiles_load(name: str, device: str) -> None:
+    profile = load_profile(name, device)
+    assert profile.name == name
+    assert profile.partial == (name == "flickr8k" and device == "cpu")
+
+
+def test_a_cpu_is_given_the_part_that_the_profile_says(tmp_path: Path) -> None:
+    part = '[on_cpu]\nchapters = ["bridges"]\ntraining = { steps = 7 }\n'
+    path = changed(tmp_path, "[decoding]\n", f"{part}\n[decoding]\n")
+    whole, cpu = (read_profile(path, device) for device in ("cuda:1", "cpu"))
+    assert (whole.chapters, whole.partial) == (None, False)
+    assert (cpu.chapters, cpu.partial) == (["bridges"], True)
+    assert cpu.training == replace(whole.training, steps=7)
+    assert replace(cpu, chapters=None, partial=False, training=whole.training) == whole
+    assert book_of(cpu) == {"bridges": "07_bridges"}
+    assert book_of(whole) == NOTEBOOKS
+    with pytest.raises(CapdecError, match="no study 'bridge'"):
+        book_of(replace(cpu, chapters=["bridge"]))
+
+
+def test_what_is_wrong_in_the_part_for_a_cpu_is_named(tmp_path: Path) -> None:
+    path = changed(tmp_path, "[decoding]\n", "[on_cpu]\ntraining = { step = 7 }\n\n[decoding]\n")
+    with pytest.raises(CapdecError, match="on a CPU: training: unknown key 'step'"):
+        read_profile(path, "cpu")
 
 
 def test_unknown_profile_names_the_right_ones() -> None:

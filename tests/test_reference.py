@@ -277,6 +277,13 @@ def test_files_of_two_runs_do_not_mix(tmp_path: Path, chart) -> None:
         read_manifest(reference, "smoke")
 
 
+def test_a_part_of_a_profile_says_so_on_every_page() -> None:
+    assert read.part_told(load_profile("smoke", "cpu")) == ""
+    told = read.part_told(load_profile("flickr8k", "cpu"))
+    assert told.startswith("A part of the profile flickr8k")
+    assert "chapters 1, 7, 9," in told
+
+
 def test_the_banner_says_which_version_and_what_changed() -> None:
     table = {"version": "0.0.7", "code": code_fingerprint(), "machines": [{"device": "B"}, {"device": "A"}]}
     profile = load_profile("smoke")

@@ -26,7 +26,12 @@ NOTEBOOKS: dict[str, str] = {
 
 
 def book_of(profile: Profile) -> dict[str, str]:
-    """Return the studies of a profile's book with their notebooks: all, or those that it names."""
+    """Return the studies of a profile's book with their notebooks: all, or those that it names.
+
+    CapdecError names a study that there is not.
+    """
+    for name in profile.chapters or ():
+        study_named(name)
     return {name: NOTEBOOKS[name] for name in NOTEBOOKS if name in (profile.chapters or NOTEBOOKS)}
 
 
