@@ -3,6 +3,7 @@
 import ast
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -28,6 +29,9 @@ from capdec_core.files import read_json, write_atomic
 CHAPTERS = "[0-9][0-9]_*.ipynb"
 """A chapter is a notebook whose name begins with its two-digit number, its place in the book."""
 
+
+LINK = re.compile(r"\[([^\[\]]+)\]\((\d\d_\w+\.ipynb)(?:#[\w-]+)?\)")
+"""A link from one chapter to another, in Markdown."""
 
 QUIET = "ignore:IProgress not found"
 """tqdm warns in a notebook without ipywidgets; its progress goes to the terminal, where it belongs."""
@@ -134,8 +138,10 @@ def build_report(
     with tempfile.TemporaryDirectory(dir=output.parent, prefix=".report.") as folder:
         stage = Path(folder)
         shutil.copytree(paths.REPORT_SOURCE, stage / "source", ignore=shutil.ignore_patterns("__pycache__"))
-        for page in [notebooks / "index.md", *chapters]:
-            shutil.copy(page, stage / "source")
+        shutil.copy(notebooks / "index.md", stage / "source")
+        present = {chapter.name for chapter in chapters}
+        for chapter in chapters:
+            write_atomic(stage / "source" / chapter.name, _linked(chapter.read_text(), present))
         write_atomic(stage / "source" / "banner.html", escape(banner))
         write_atomic(stage / "source" / "photographs.txt", photographs_part())
         _sphinx(stage / "source", stage / "html", stage / "doctrees")
@@ -143,6 +149,11 @@ def build_report(
             os.replace(output, stage / "old")
         os.replace(stage / "html", output)
     return output / "index.html"
+
+
+def _linked(text: str, present: Collection[str]) -> str:
+    """Return a chapter whose links to chapters that are not in the book are plain words."""
+    return LINK.sub(lambda link: link[0] if link[2] in present else link[1], text)
 
 
 def _parameter_names(notebook: Path, source: nbformat.NotebookNode) -> list[str]:

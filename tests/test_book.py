@@ -217,3 +217,17 @@ def test_kernel_has_one_thread_is_quiet_about_widgets_and_keeps_the_readers_filt
     outputs = nbformat.read(tmp_path / "out.ipynb", as_version=4).cells[-1].outputs
     assert [output.output_type for output in outputs] == ["execute_result"]
     assert outputs[0].data["text/plain"] == "('error::BytesWarning,ignore:IProgress not found', '1')"
+
+
+def test_a_book_of_some_chapters_links_to_no_other(tmp_path):
+    """A link to a chapter that is left out is plain words; one that stays is a link."""
+    told = "See [chapter 2](02_other.ipynb#a-heading) and [chapter 3](03_last.ipynb)."
+    folder = _book(tmp_path / "book", prose(f"# 1. Only\n\n{told}"))
+    for name in ("02_other", "03_last"):
+        write_notebook(folder / f"{name}.ipynb", prose(f"# {name}\n\n## A heading"))
+    page = build_report(folder, tmp_path / "report", folder, banner="A part.", only=["01_only", "03_last"])
+    assert not (page.parent / "02_other.html").exists()
+    text = (page.parent / "01_only.html").read_text()
+    assert "See chapter 2 and <a" in text
+    assert 'href="03_last.html"' in text
+    assert "A part." in text

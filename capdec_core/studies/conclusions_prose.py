@@ -35,7 +35,7 @@ def of_study(study: Conclusions, source: str) -> str:
     for verdicts, head in HEADS.items():
         if rows := study.of(source, *verdicts):
             parts.append(f"**{head}:**\n\n{listed([_told(row) for row in rows])}")
-    return "\n\n".join(parts)
+    return "\n\n".join(parts) or "The chapters of this book judge none of its claims."
 
 
 def of_papers(study: Conclusions) -> str:
