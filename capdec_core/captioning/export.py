@@ -35,7 +35,7 @@ def export_cell(cell_id: str, profile_name: str, folder: Path) -> Path:
     Raises:
         CapdecError: see `write_checkpoint`.
     """
-    write_checkpoint(cell_id, load_profile(profile_name), CellStore(paths.CELLS), folder)
+    write_checkpoint(cell_id, load_profile(profile_name, "cpu"), CellStore(paths.CELLS), folder)
     return folder
 
 
