@@ -49,6 +49,8 @@ def test_every_system_is_scored_on_its_split(profile, systems, together):
         assert f"scenes/{system.split}" in scores.signature
         assert f"decoding:way {system.cell}" in scores.signature
         assert ("CHAIRi" in scores.corpus) == (system.split == "test")
+        for name in ("meteor", "minilm"):
+            assert (f"{name}:not computed" in scores.signature) == (system.split != "test")
 
 
 def references_of(profile, split: str) -> dict[str, list[str]]:

@@ -39,13 +39,14 @@ class Wording:
     decodings: Mapping[str, str]
     semantic: bool
 
-    def signatures(self, told: Aligned) -> dict[str, str]:
-        """Return each system's signature."""
+    def signatures(self, told: Aligned, *, meteor: bool = True) -> dict[str, str]:
+        """Return each system's signature; `meteor` tells whether METEOR is computed."""
         lines = signatures(
             dict(zip(told.ids, told.references, strict=True)),
             split=self.split,
             decodings=[self.decodings[system] for system in told.answers],
             semantic=self.semantic,
+            meteor=meteor,
         )
         return dict(zip(told.answers, lines, strict=True))
 
@@ -56,7 +57,7 @@ def selection_scores(told: Aligned, tokens: Aligned, wording: Wording) -> dict[s
     `told` are the captions as they are, `tokens` the same tokenised.
     """
     cider = ReferenceCider([[count_ngrams(caption) for caption in row] for row in tokens.references])
-    results, words = {}, wording.signatures(told)
+    results, words = {}, wording.signatures(told, meteor=False)
     for name, captions in zip(tokens.answers, tokens.firsts, strict=True):
         images = [cider.of(image, count_ngrams(caption)) for image, caption in enumerate(captions)]
         corpus, nothing = {"CIDEr": float(np.mean(images))}, np.empty((0, 10), dtype=np.int64)

