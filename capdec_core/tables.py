@@ -33,13 +33,16 @@ def score_columns(
 ) -> pd.DataFrame:
     """Return each condition's scores in points: `metrics` with their intervals, `plain` ones without.
 
-    Columns needed: label, three for each metric, one for each key of `plain` (whose values are the titles).
+    Columns needed: label, three for each metric, one for each key of `plain` (whose values are the titles); those of
+    which nothing is known, as CHAIR where no one knows an image's objects, are left out.
     """
     shown = pd.DataFrame({"Condition": table["label"]})
     for metric in metrics:
         triples = zip(table[metric], table[f"{metric}_low"], table[f"{metric}_high"], strict=True)
         shown[metric] = [with_interval(*triple) for triple in triples]
     for column, title in (plain or {}).items():
+        if table[column].isna().all():
+            continue
         shown[title] = [DASH if pd.isna(value) else points(value) for value in table[column]]
     return shown
 

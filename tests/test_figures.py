@@ -352,3 +352,10 @@ def test_a_judge_that_is_part_of_the_encoder_is_named(
     chapter.table(pd.DataFrame({"CIDEr": ["1"]}), "two", caption="Scores.")
     assert (escape(gallery.RELATED) in shown[0]) == warns
     assert escape(gallery.RELATED) not in shown[1]
+
+
+def test_a_metric_of_which_nothing_is_known_has_no_column() -> None:
+    table = pd.DataFrame({"label": ["a", "b"], "METEOR": [0.1, np.nan], "CHAIRi": [np.nan, np.nan]})
+    shown = tables.score_columns(table, [], {"METEOR": "METEOR", "CHAIRi": "CHAIRi ↓"})
+    assert list(shown) == ["Condition", "METEOR"]
+    assert shown["METEOR"].tolist() == ["10.0", tables.DASH]

@@ -10,7 +10,8 @@ from small_geometry import Gap, made_heads, made_pairs, make_study
 
 from capdec_core import descriptions_geometry, figures_geometry, gallery, paths
 from capdec_core.budget import Budget
-from capdec_core.gap.heads import HeadRun, standardised, train_heads
+from capdec_core.encoders.heads import standardised
+from capdec_core.gap.heads import HeadRun, train_heads
 from capdec_core.profiles import GeometrySettings
 from capdec_core.studies import NOTEBOOKS, geometry_prose, geometry_tables, study_named
 from capdec_core.studies.geometry_claims import head_tests, slope

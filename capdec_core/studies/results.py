@@ -20,7 +20,7 @@ MEANS = ("CIDEr", "ROUGE-L", "MiniLM")
 BLEU = ("BLEU-1", "BLEU-2", "BLEU-3", "BLEU-4")
 """Metrics recomputed from n-gram counts summed over the drawn images."""
 CORPUS = ("METEOR", "CHAIRi", "distinct-2", "identical", "length")
-"""Metrics shown without an interval, as the mean over seeds of the corpus score."""
+"""Metrics shown without an interval, as the mean over seeds of the corpus score; CHAIRi where objects are known."""
 
 END = 0.1
 """The training loss at the end is the mean over this last share of the steps, since one batch says little."""
@@ -141,7 +141,8 @@ class Results:
         for metric in (*MEANS, "BLEU-4"):
             estimate = self.interval(condition, metric)
             row |= {metric: estimate.value, f"{metric}_low": estimate.low, f"{metric}_high": estimate.high}
-        return row | {metric: self.corpus(condition, metric) for metric in CORPUS}
+        known = self.scores(condition)[0]["corpus"]
+        return row | {m: self.corpus(condition, m) if m in known else np.nan for m in CORPUS}
 
     def noise(self, condition: Condition) -> dict[str, float | None]:
         """Return a condition's noise in the one currency; None where embeddings say nothing or nothing is trained."""
