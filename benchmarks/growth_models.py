@@ -56,6 +56,7 @@ def shape(*, tokens: int = LONGEST + 1, **mapper: Any) -> CaptionerConfig:
     settings = asdict(profile().mapper) | {"embedding_dim": DIM, "width": width} | mapper
     positions = settings["prefix_length"] + tokens
     language_model = asdict(profile().language_model) | {"vocab_size": VOCABULARY, "positions": positions}
+    language_model.pop("rare")  # concerns the vocabulary
     return CaptionerConfig(MapperConfig(**settings), LanguageModelConfig(**language_model))
 
 

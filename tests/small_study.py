@@ -19,7 +19,7 @@ DIM = 512
 IMAGES = {"val": 40, "test": 80}
 ENCODER = EncoderSettings("miniature")
 _WHOLE = Material("corpus", "encoder", "tokenizer", DIM, 100, {}, Path("nowhere"), ENCODER)
-_DIMS = load_profile("scenes").calibration.dims
+_DIMS = [dim for name in ("scenes", "smoke") for dim in load_profile(name).calibration.dims]
 MATERIAL = replace(
     _WHOLE, reduced={dim: replace(_WHOLE, encoder=f"reduced to {dim}", dim=dim) for dim in _DIMS}
 )

@@ -165,8 +165,9 @@ def book() -> Conclusions:
         for module in (noise_types, cosine_directed):
             patch.setattr(module, "of_profile", lambda name, device: geometry)
         patch.setattr(Material, "training_embeddings", lambda self, kind: unit_rows(8, MATERIAL.dim))
-        patch.setattr(cosine_directed, "prepare", lambda profile, device: MATERIAL)
-        patch.setattr(bridges, "training_cosines", lambda profile, device: {MATCHED: 0.45})
+        for module in (cosine_directed, bridges):
+            patch.setattr(module, "prepare", lambda profile, device: MATERIAL)
+        patch.setattr(bridges, "training_cosines", lambda material: {MATCHED: 0.45})
         study = conclusions.view(profile, results, "cpu")
         assert study.rows
     return study

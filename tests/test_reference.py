@@ -321,7 +321,7 @@ def test_chapters_run_here_and_reference_results_do_not_mix(
     monkeypatch.setattr(paths, "EXECUTED", tmp_path / "executed")
     bound = []
     monkeypatch.setattr(commands, "bind_reference", lambda *_: bound.append("reference") or tmp_path)
-    monkeypatch.setattr(commands, "build_report", lambda *_: bound.append("own") or tmp_path)
+    monkeypatch.setattr(commands, "build_report", lambda *_, **__: bound.append("own") or tmp_path)
     for name in list(NOTEBOOKS.values())[:chapters]:
         executed(tmp_path / "executed" / "smoke" / f"{name}.ipynb")
     commands.report("smoke", "cpu")
