@@ -4,6 +4,7 @@ from capdec_core.bridges import Bridge
 from capdec_core.captioning.checkpoint import Facts
 from capdec_core.cell import CellConfig, Source
 from capdec_core.chart_style import POINTS
+from capdec_core.tables import DASH
 
 METRICS = ("CIDEr", "BLEU-4", "METEOR", "ROUGE-L", "MiniLM")
 TRAINED: dict[Source, str] = {
@@ -64,11 +65,12 @@ Weights: {facts.licence}, as the code. They stand on:
 
 
 def _table(scores: dict[str, dict[str, float]]) -> str:
-    """Return the scores as a Markdown table, an evaluation a line."""
-    shown = [metric for metric in METRICS if all(metric in table for table in scores.values())]
+    """Return the scores as a Markdown table, an evaluation a line; a dash is what was not computed."""
+    shown = [metric for metric in METRICS if any(metric in table for table in scores.values())]
     lines = [f"| evaluation | {' | '.join(shown)} |", f"|---{'|---' * len(shown)}|"]
     for key, table in scores.items():
-        lines.append(f"| {key} | {' | '.join(f'{POINTS * table[metric]:.1f}' for metric in shown)} |")
+        told = [f"{POINTS * table[metric]:.1f}" if metric in table else DASH for metric in shown]
+        lines.append(f"| {key} | {' | '.join(told)} |")
     return "\n".join(lines)
 
 
