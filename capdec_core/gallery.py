@@ -14,6 +14,7 @@ from PIL import Image
 
 from capdec_core import paths
 from capdec_core.chart_style import GRID, INK, MUTED, PAPER, style
+from capdec_core.encoders import RELATED, WITH_MINILM
 from capdec_core.files import write_atomic
 from capdec_core.profiles import load_profile, profile_names
 from capdec_core.tables import html_table
@@ -22,13 +23,6 @@ EMPTY = "<em>(no words)</em>"
 TALL = 16
 """A table of more rows scrolls in a window of its own in the report."""
 _DARK = {INK: "#e6e9ec", MUTED: "#a3adb8", GRID: "#343c46", PAPER: "#121212"}
-
-
-RELATED = (
-    "MiniLM also reads the captions for this profile's encoder: it is no independent judge here, and what is ranked is "
-    "ranked by the metrics of words."
-)
-"""Said wherever a MiniLM score is shown of captions that an encoder with MiniLM inside has helped to make."""
 
 
 class Gallery:
@@ -42,7 +36,7 @@ class Gallery:
         """Begin a chapter; figures go to `results/figures/<profile>/<chapter>_<name>.svg` and `.png`."""
         self.chapter = chapter
         self.folder = paths.RESULTS / "figures" / profile
-        self._related = profile in profile_names() and load_profile(profile).encoder.model == "towers"
+        self._related = profile in profile_names() and load_profile(profile).encoder.model in WITH_MINILM
         self._names: dict[str, list[str]] = {"Figure": [], "Table": []}
 
     def figure(self, figure: Figure, name: str, caption: str, alt: str) -> None:

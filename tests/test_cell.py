@@ -41,10 +41,8 @@ UNDECIDING = {
     "errors.py",
     "files.py",
     "paths.py",
-    "quiet.py",
     "resume.py",
     "store.py",
-    "trial.py",
 }
 """Modules that a worker imports and that keep, name or carry a cell without deciding its captions."""
 FINGERPRINTED = {"corpora", "encoders", "profiles"}

@@ -17,6 +17,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from capdec_core import chart_style, descriptions, figures, gallery, tables
+from capdec_core.encoders import RELATED
 
 D = 128
 
@@ -350,8 +351,8 @@ def test_a_judge_that_is_part_of_the_encoder_is_named(
     chapter = gallery.Gallery(2, profile)
     chapter.table(pd.DataFrame({"MiniLM": ["1"]}), "one", caption="Scores.")
     chapter.table(pd.DataFrame({"CIDEr": ["1"]}), "two", caption="Scores.")
-    assert (escape(gallery.RELATED) in shown[0]) == warns
-    assert escape(gallery.RELATED) not in shown[1]
+    assert (escape(RELATED) in shown[0]) == warns
+    assert escape(RELATED) not in shown[1]
 
 
 def test_a_metric_of_which_nothing_is_known_has_no_column() -> None:

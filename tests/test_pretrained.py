@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
-from tiny import padded, unit_rows
+from tiny import kept_for_backward, padded, unit_rows
 from tiny_models import END, captioner_of, write_gpt2, write_llama
 from transformers import AutoModelForCausalLM, GPT2LMHeadModel, LlamaForCausalLM
 
@@ -348,22 +348,8 @@ def test_memory_is_counted_from_the_models_own_shape():
 def test_what_the_backward_pass_needs_is_counted_within_a_tenth(name):
     """The oracle: all that autograd saves, each piece of memory once, parameters and logits apart."""
     captioner = captioner_of(name, tuned=True, kind="linear").eval()
-    own = {weight.untyped_storage().data_ptr() for weight in captioner.parameters()}
-    kept: dict[int, int] = {}
-
-    def pack(tensor: torch.Tensor) -> torch.Tensor:
-        storage = tensor.untyped_storage()
-        if storage.data_ptr() not in own and tensor.is_floating_point():
-            kept[storage.data_ptr()] = storage.nbytes()
-        return tensor
-
-    with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
-        loss = captioner.loss(unit_rows(64), *padded([[1] * 12] * 64), total=64 * 12)
-    logits = 64 * 13 * captioner.config.language_model.vocab_size
-    assert loss.requires_grad
-    assert sum(kept.values()) / 4 - logits == pytest.approx(
-        64 * saved_by_sample(captioner.config, 12), rel=0.1
-    )
+    expected = saved_by_sample(captioner.config, 12)
+    assert kept_for_backward(captioner) == pytest.approx(expected, rel=0.1)
 
 
 def test_captions_are_read_as_written_and_come_back():

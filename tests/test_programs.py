@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 from small_world import cell_config
-from tiny import padded, tiny_config, unit_rows
+from tiny import kept_for_backward, tiny_config
 
 from capdec_core import programs as module
 from capdec_core.budget import Budget
@@ -71,22 +71,7 @@ def test_what_the_backward_pass_needs_is_counted_within_a_tenth(kind):
         mapper=replace(config.mapper, width=256, layers=3),
         language_model=replace(config.language_model, width=256, layers=3),
     )
-    captioner, captions = Captioner(config), [[1] * 12 for _ in range(64)]
-    own = {weight.untyped_storage().data_ptr() for weight in captioner.parameters()}
-    kept: dict[int, int] = {}
-
-    def pack(tensor: torch.Tensor) -> torch.Tensor:
-        storage = tensor.untyped_storage()
-        if storage.data_ptr() not in own and tensor.is_floating_point():
-            kept[storage.data_ptr()] = storage.nbytes()
-        return tensor
-
-    tokens, lengths = padded(captions)
-    with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
-        loss = captioner.loss(unit_rows(64), tokens, lengths, total=int(lengths.sum()))
-    logits = 64 * 13 * config.language_model.vocab_size
-    assert loss.requires_grad
-    assert (sum(kept.values()) / 4 - logits) == pytest.approx(64 * saved_by_sample(config, 12), rel=0.1)
+    assert kept_for_backward(Captioner(config)) == pytest.approx(saved_by_sample(config, 12), rel=0.1)
 
 
 def test_weights_are_there_four_times_frozen_ones_once():

@@ -48,3 +48,24 @@ def trained_captioner(steps: int = 250) -> tuple[Captioner, Tensor, list[list[in
     budget = Budget(steps, 20, 5e-3, warmup_steps=20)
     train(captioner, embeddings, PackedCaptions.pack(captions), NoNoise(), budget, seed=1)
     return captioner, embeddings, captions
+
+
+def kept_for_backward(captioner: Captioner) -> float:
+    """Float32 numbers that autograd saves for a caption of 12 tokens, each piece of memory once.
+
+    Parameters and logits are left out. It is a mean over 64 captions.
+    """
+    own = {weight.untyped_storage().data_ptr() for weight in captioner.parameters()}
+    kept: dict[int, int] = {}
+
+    def pack(tensor: Tensor) -> Tensor:
+        storage = tensor.untyped_storage()
+        if storage.data_ptr() not in own and tensor.is_floating_point():
+            kept[storage.data_ptr()] = storage.nbytes()
+        return tensor
+
+    tokens, lengths = padded([[1] * 12] * 64)
+    with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
+        loss = captioner.loss(unit_rows(64), tokens, lengths, total=int(lengths.sum()))
+    assert loss.requires_grad
+    return sum(kept.values()) / 4 / 64 - 13 * captioner.config.language_model.vocab_size

@@ -4,6 +4,7 @@ from capdec_core.bridges import Bridge
 from capdec_core.captioning.checkpoint import Facts
 from capdec_core.cell import CellConfig, Source
 from capdec_core.chart_style import POINTS
+from capdec_core.encoders import RELATED, WITH_MINILM
 from capdec_core.tables import DASH
 
 METRICS = ("CIDEr", "BLEU-4", "METEOR", "ROUGE-L", "MiniLM")
@@ -15,11 +16,6 @@ TRAINED: dict[Source, str] = {
     "picture",
 }
 
-JUDGE = (
-    "\nMiniLM reads the sentences in this encoder too: a MiniLM score has the judge's own relative in the system, so\n"
-    "rank by the others."
-)
-
 
 def card(facts: Facts, cell: CellConfig, bridge: Bridge, parameters: int) -> str:
     """Return a checkpoint's model card in Markdown.
@@ -30,7 +26,7 @@ def card(facts: Facts, cell: CellConfig, bridge: Bridge, parameters: int) -> str
         bridge: the cell's.
         parameters: numbers of weights.
     """
-    judge = JUDGE if facts.encoder.model == "towers" else ""
+    judge = f"\n{RELATED}" if facts.encoder.model in WITH_MINILM else ""
     training, sources = cell.training, "\n".join(f"- {source}" for source in facts.sources)
     return f"""# Model card: a captioner for pictures
 

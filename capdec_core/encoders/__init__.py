@@ -5,7 +5,15 @@ from typing import Protocol
 
 import numpy as np
 
-__all__ = ["Encoder", "embedding_dim", "load_encoder"]
+__all__ = ["RELATED", "WITH_MINILM", "Encoder", "embedding_dim", "load_encoder"]
+
+WITH_MINILM = ("towers",)
+"""Encoders that read sentences through MiniLM, which judges captions too."""
+RELATED = (
+    "MiniLM also reads the captions for this encoder: it is no independent judge here, and what is ranked is ranked by "
+    "the metrics of words."
+)
+"""Said wherever a MiniLM score is shown of captions that such an encoder has helped to make."""
 
 
 class Encoder(Protocol):

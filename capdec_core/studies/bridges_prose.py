@@ -14,6 +14,7 @@ from capdec_core.statistics import smallest_detectable_difference
 from capdec_core.studies.bridges_claims import law_reason
 from capdec_core.studies.bridges_grid import GAUSSIAN, IMAGES, SHAPES_OF, WAYS
 from capdec_core.studies.bridges_law import COSINES, MATCHED, NEARLY
+from capdec_core.studies.bridges_tables import MIB
 from capdec_core.studies.bridges_tests import COMBINED, DECAP, RETRIEVAL, SHAPE, text_only_test
 from capdec_core.studies.bridges_view import Bridges
 from capdec_core.studies.phrases import (
@@ -29,8 +30,6 @@ from capdec_core.studies.phrases import (
     within_sentence,
 )
 from capdec_core.tables import with_interval
-
-MIB = 2**20
 
 
 def in_short(study: Bridges) -> str:
