@@ -19,14 +19,11 @@ OLDEST, CONDA = (
 ENTRY = re.compile(r"^([A-Za-z0-9_.-]+)(?:\[[^\]]*\])?==(\S+?)(?:\s*;\s*(.*?))?\s*\\?$")
 
 
-def resolve(universal: bool) -> str:
-    """Return uv's resolution of the project and its `dev` extra, for Python 3.11 and later on Linux."""
+def resolve(*scope: str) -> str:
+    """Return uv's resolution of the project with its extras `dev` and `cluster`, for Linux."""
     uv = str(Path(sys.executable).with_name("uv"))
-    project = ["pyproject.toml", "--extra", "dev", "--python-version", OLDEST if universal else CONDA]
+    project = ["pyproject.toml", "--extra", "dev", "--extra", "cluster"]
     options = ["--no-annotate", "--no-header", "--no-emit-index-url", "--no-emit-find-links", "--quiet"]
-    scope = ["--universal", "--generate-hashes"]
-    if not universal:
-        scope = ["--python-platform", "linux", "--constraint", str(LOCK)]
     command = [uv, "pip", "compile", *project, *options, *scope]
     return subprocess.run(command, check=True, capture_output=True, text=True, cwd=ROOT).stdout
 
@@ -45,9 +42,10 @@ def environment(versions: dict[str, str]) -> str:
 
 
 def main() -> None:
-    """Write both files."""
-    LOCK.write_text(resolve(universal=True))
-    ENVIRONMENT.write_text(environment(pins(resolve(universal=False))))
+    """Write both files. Versions in the lock stay where they still fit; to renew them all, delete it first."""
+    resolve("--universal", "--generate-hashes", "--python-version", OLDEST, "--output-file", str(LOCK))
+    one = resolve("--python-version", CONDA, "--python-platform", "linux", "--constraint", str(LOCK))
+    ENVIRONMENT.write_text(environment(pins(one)))
 
 
 if __name__ == "__main__":
