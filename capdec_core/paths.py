@@ -7,6 +7,7 @@ PACKAGE = Path(__file__).resolve().parent
 ROOT = Path(os.environ.get("CAPDEC_ROOT", PACKAGE.parent)).resolve()
 
 PROFILES = PACKAGE / "profiles"
+OWN_PROFILES = Path(os.environ["CAPDEC_PROFILES"]).resolve() if "CAPDEC_PROFILES" in os.environ else None
 DATA = ROOT / "data"
 ATLAS = DATA / "scenes"
 MINIATURE = DATA / "miniature"

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 
-from capdec_core.bridges import Bridge
+from capdec_core.bridges import Bridge, Sight
 from capdec_core.budget import Budget
 from capdec_core.cell import CellConfig, Decoded, Evaluation, Retrieved, Source, StoredCell
 from capdec_core.decoding import Beam, Decoding
@@ -55,6 +55,11 @@ class Condition:
         """What is done to embeddings on either side of the gap: the bridge, or the noise alone."""
         return self.bridge or Bridge(noise=self.noise)
 
+    @property
+    def needs_images(self) -> bool:
+        """Whether it takes training images: to train on, to fit its bridge, or for heads that reduce the embedding."""
+        return self.train_on == "image" or self.dim is not None or self.across.sight is not Sight.NEVER
+
     def evaluation(self, split: str) -> str:
         """Return the key of this condition's captions of a split in its cells' files."""
         return f"{split}/{self.evaluate}"
@@ -100,7 +105,7 @@ def _trained(condition: Condition, profile: Profile, material: Material, seed: i
         bridge=condition.across.to_dict(),
         mapper=mapper,
         language_model=language_model,
-        pretraining=asdict(profile.pretraining),
+        pretraining=asdict(profile.pretraining) if profile.pretraining else {},
         training=asdict(condition.training or profile.training),
         decoding=asdict(profile.decoding),
         evaluations=_evaluations(condition, profile),
