@@ -18,7 +18,7 @@ from capdec_core.downloads.registry import PARTS
 from capdec_core.downloads.transport import address, answers, writing
 from capdec_core.errors import CapdecError
 
-__all__ = ["PARTS", "Part", "bytes_missing", "chosen", "ensure", "reachable"]
+__all__ = ["PARTS", "Part", "bytes_missing", "chosen", "ensure", "existing", "reachable"]
 
 
 def chosen(names: Sequence[str]) -> list[Part]:
@@ -40,8 +40,8 @@ def ensure(parts: Sequence[str]) -> None:
     if not todo:
         return
     _check_space(todo)
-    for part in todo:
-        with _alone_with(paths.REAL_DATA[0] / part.corpus):
+    with _alone_with(paths.REAL_DATA[0]):
+        for part in todo:
             if part.found() is None:
                 part.fetch()
 
@@ -76,7 +76,7 @@ def _bytes(parts: Sequence[Part]) -> int:
 def _check_space(todo: Sequence[Part]) -> None:
     needed = _bytes(todo) + sum(part.size for part in todo if isinstance(part, Captions))
     place = paths.REAL_DATA[0]
-    free = shutil.disk_usage(next(folder for folder in (place, *place.parents) if folder.is_dir())).free
+    free = shutil.disk_usage(existing(place)).free
     if needed > free:
         names = ", ".join(part.name for part in todo)
         raise CapdecError(
@@ -85,12 +85,17 @@ def _check_space(todo: Sequence[Part]) -> None:
         )
 
 
+def existing(folder: Path) -> Path:
+    """Return a folder, or the nearest one above it that exists."""
+    return next(path for path in (folder, *folder.parents) if path.is_dir())
+
+
 @contextmanager
 def _alone_with(folder: Path) -> Iterator[None]:
-    """Hold a data set's folder, made where it is missing; wait for a process that holds it."""
+    """Hold the folder of the data, made where it is missing; wait for a process that fetches into it."""
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        stream = (folder / ".lock").open("ab")
+        stream = (folder / ".fetching").open("ab")
     with stream:
         fcntl.flock(stream, fcntl.LOCK_EX)
         yield

@@ -8,7 +8,7 @@ from pathlib import Path
 from capdec_core.downloads import karpathy
 from capdec_core.downloads.transport import partial_of
 
-SPLITS = ("train", "val", "test")
+ORDER = {"train": 0, "val": 1, "test": 2}
 
 _UNUSED = """
 61209225 199463720 236095031 240696675 358875403 394563330 423066487 482088914 531197115 843616798 1155138244
@@ -37,7 +37,7 @@ def make_captions(told: Path, target: Path) -> None:
         shared = numbers(image.name for image in karpathy.images(flickr8k)) | set(_UNUSED.split())
     finally:
         flickr8k.unlink(missing_ok=True)
-    rows = sorted(karpathy.images(told), key=lambda image: (SPLITS.index(image.split), image.name))
+    rows = sorted(karpathy.images(told), key=lambda image: (ORDER.get(image.split, 3), image.name))
     with target.open("wb") as stream, gzip.GzipFile("", "wb", fileobj=stream, mtime=0) as packed:
         for image in rows:
             packed.write((json.dumps(row(image, shared), ensure_ascii=False) + "\n").encode())

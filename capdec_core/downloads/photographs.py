@@ -2,7 +2,7 @@
 
 import io
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -85,13 +85,8 @@ class Photographs(Part):
         for name in FOLDERS:
             with writing(self.target / name):
                 (self.target / name).mkdir(parents=True, exist_ok=True)
-        refused = []
         with tqdm(desc=self.name, total=self.count, initial=self.count - len(lacking), unit="photo") as bar:
-            for error in _all(lambda name: _fetch(name, self.target), lacking):
-                refused += [error] if error else []
-                bar.update(error is None)
-                if len(refused) == MOST_REFUSED:
-                    break
+            refused = _fetch_all(lacking, self.target, bar)
         if refused:
             raise CapdecError(
                 f"{self.name}: {len(refused)} photographs were refused, the first: {refused[0]}"
@@ -103,7 +98,9 @@ class Photographs(Part):
         lacking = set(self.lacking(folder) or ())
         names = [name for name in self.names() or () if name not in lacking]
         with ThreadPoolExecutor(os.cpu_count()) as pool:
-            bar = tqdm(pool.map(lambda name: _damage(folder / name), names), self.name, len(names), False)
+            bar = tqdm(
+                pool.map(lambda name: _damage(folder / name), names), self.name, len(names), leave=False
+            )
             return [line for line in bar if line]
 
 
@@ -111,16 +108,19 @@ def _entries(folder: Path) -> list[os.DirEntry]:
     return list(os.scandir(folder)) if folder.is_dir() else []
 
 
-def _all(work: Callable[[str], None], names: list[str]) -> Iterator[RefusedError | None]:
-    """Do the work for each name, several at a time, and give what the server refused; another failure ends it."""
+def _fetch_all(names: list[str], folder: Path, bar: tqdm) -> list[RefusedError]:
+    """Fetch photographs, several at a time, and return the refusals, up to a limit; another failure ends it."""
+    refused = []
     with _threads() as pool:
-        for job in as_completed([pool.submit(work, name) for name in names]):
+        for job in as_completed([pool.submit(_fetch, name, folder) for name in names]):
             try:
                 job.result()
+                bar.update()
             except RefusedError as error:
-                yield error
-            else:
-                yield None
+                refused.append(error)
+                if len(refused) == MOST_REFUSED:
+                    break
+    return refused
 
 
 @contextmanager

@@ -81,7 +81,10 @@ def writing(path: Path) -> Iterator[None]:
     except requests.RequestException:  # an OSError by birth, of the network
         raise
     except OSError as error:
-        raise CapdecError(f"cannot write {path}: {error.strerror}. {GO_ON}") from None
+        raise CapdecError(
+            f"cannot write {path}: {error.strerror}. What was fetched so far is kept; make room, or set CAPDEC_DATA to "
+            "another folder, and call again."
+        ) from None
 
 
 def download(remote: Remote, path: Path) -> None:
@@ -119,11 +122,10 @@ def _gather(remote: Remote, path: Path) -> None:
 def _append(remote: Remote, partial: Path, first: int, bar: tqdm) -> None:
     with _open(remote.url, first) as response:
         goes_on = response.status_code == requests.codes.partial_content
-        total = _total(response)
-        if total != remote.size:
+        if (total := _total(response)) != remote.size:
             raise CapdecError(
-                f"{response.url} has {total} bytes, {remote.size} are on record: it is another file. "
-                "Nothing of it was kept."
+                f"{response.url} has {total or 'an unknown number of'} bytes, {remote.size} are on record: it is "
+                "another file, and nothing of it was kept."
             )
         bar.update((first if goes_on else 0) - bar.n)
         with partial.open("ab" if goes_on else "wb") as stream:
@@ -180,11 +182,13 @@ def _open(url: str, first: int = 0) -> requests.Response:
     except requests.RequestException as error:
         host = urlsplit(where).netloc
         raise CapdecError(f"no answer from {host} ({_told(error)}): is there a network? {GO_ON}") from None
-    if response.ok or response.status_code == requests.codes.requested_range_not_satisfiable:
+    if response.ok:
         return response
     response.close()
-    kind = CapdecError if response.status_code in BUSY else RefusedError
-    raise kind(f"{where} answers {response.status_code} {response.reason}. {GO_ON}")
+    answer = f"{where} answers {response.status_code} {response.reason}"
+    if response.status_code in BUSY:
+        raise CapdecError(f"{answer} again and again. {GO_ON}")
+    raise RefusedError(answer)
 
 
 _own = threading.local()
@@ -195,7 +199,6 @@ def _session() -> requests.Session:
     if not hasattr(_own, "session"):
         retry = Retry(
             total=ATTEMPTS - 1,
-            connect=2,
             status_forcelist=BUSY,
             backoff_factor=BACKOFF,
             backoff_max=LONGEST_PAUSE,
