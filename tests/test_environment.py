@@ -1,8 +1,10 @@
-"""The lock, environment.yml and pyproject.toml agree; the lock is hashed and names no index."""
+"""The lock, the conda environments and pyproject.toml agree; the lock is hashed and names no index."""
 
+import importlib.util
 import re
 import sys
 import tomllib
+from collections.abc import Iterable
 from importlib.metadata import version
 from pathlib import Path
 
@@ -10,9 +12,20 @@ import pytest
 import yaml
 from packaging.markers import Marker
 from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).resolve().parent.parent
 LOCK = (ROOT / "requirements.lock").read_text()
+DOORS = {"environment.yml": ("book", "dev", "cluster"), ".binder/environment.yml": ("book",)}
+"""The conda environments, with the extras that they hold."""
+
+PYPI = {
+    "matplotlib-base": "matplotlib",
+    "playwright-python": "playwright",
+    "pytorch": "torch",
+    "seaborn-base": "seaborn",
+}
+"""What conda-forge's packages are called on PyPI, where that is not the same."""
 
 
 def entries() -> list[str]:
@@ -28,17 +41,43 @@ def locked(python: str) -> dict[str, str]:
     return {r.name: next(iter(r.specifier)).version for r in chosen}
 
 
-def conda() -> dict[str, str]:
-    (pip,) = (
-        item["pip"]
-        for item in yaml.safe_load((ROOT / "environment.yml").read_text())["dependencies"]
-        if "pip" in item and isinstance(item, dict)
-    )
-    return dict(line.split("==") for line in pip if "==" in line)
+def needed(extras: Iterable[str]) -> list[Requirement]:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    extra = [requirement for name in extras for requirement in project["optional-dependencies"][name]]
+    return [Requirement(requirement) for requirement in project["dependencies"] + extra]
 
 
-def test_environment_has_the_locked_versions() -> None:
-    assert conda() == locked("3.11")
+@pytest.mark.parametrize("file", DOORS)
+def test_conda_environment_has_the_locked_versions_of_all_that_the_project_names(file: str) -> None:
+    """Each once: from conda-forge by release series, or by pip in exactly the locked version."""
+    *conda, last = yaml.safe_load((ROOT / file).read_text())["dependencies"]
+    *pinned, project = last["pip"]
+    versions = locked("3.11")
+    found = [line.split("==")[0] for line in pinned]
+    assert [
+        line for line in pinned if line != f"{line.split('==')[0]}=={versions[line.split('==')[0]]}"
+    ] == []
+    for spec in conda:
+        name, _, series = spec.partition("=")
+        if name not in ("python", "pip"):
+            found.append(PYPI.get(name, name))
+            assert f"{versions[found[-1]]}.".startswith(f"{series}."), spec
+    assert sorted(found) == sorted(canonicalize_name(r.name) for r in needed(DOORS[file]))
+    assert project.removeprefix("-e ") != project
+    assert (ROOT / file).parent.joinpath(project.removeprefix("-e ")).resolve() == ROOT
+
+
+def test_conda_environments_are_what_make_lock_writes_of_this_lock(monkeypatch, tmp_path) -> None:
+    spec = importlib.util.spec_from_file_location("make_lock", ROOT / "scripts" / "make_lock.py")
+    make_lock = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(make_lock)
+    versions = "".join(f"{name}=={version}\n" for name, version in locked("3.11").items())
+    monkeypatch.setattr(make_lock, "resolve", lambda *_: versions)
+    monkeypatch.setattr(make_lock, "ENVIRONMENT", tmp_path / "environment.yml")
+    monkeypatch.setattr(make_lock, "BINDER", tmp_path / "binder.yml")
+    make_lock.main()
+    for file, written in zip(DOORS, ("environment.yml", "binder.yml"), strict=True):
+        assert (tmp_path / written).read_text() == (ROOT / file).read_text()
 
 
 def test_lock_is_hashed_and_names_no_index() -> None:
@@ -50,12 +89,9 @@ def test_lock_is_hashed_and_names_no_index() -> None:
 
 @pytest.mark.parametrize("python", ["3.11", "3.12", "3.13"])
 def test_lock_covers_what_the_project_needs(python: str) -> None:
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    needed = [Requirement(r) for r in project["dependencies"] + project["optional-dependencies"]["dev"]]
-    versions = {re.sub(r"[-_.]+", "-", name).lower(): v for name, v in locked(python).items()}
-    for requirement in needed:
-        name = re.sub(r"[-_.]+", "-", requirement.name).lower()
-        assert versions[name] in requirement.specifier, requirement
+    versions = locked(python)
+    for requirement in needed(("book", "dev", "cluster")):
+        assert versions[canonicalize_name(requirement.name)] in requirement.specifier, requirement
 
 
 @pytest.mark.skipif(".venv" not in sys.prefix, reason="not running in the locked environment")
