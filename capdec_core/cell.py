@@ -20,6 +20,7 @@ DECIDING_CODE = (
     "causal.py",
     "decoding",
     "device.py",
+    "distributed.py",
     "embeddings.py",
     "gguf_file.py",
     "gpt2.py",

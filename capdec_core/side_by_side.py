@@ -19,8 +19,17 @@ from capdec_core.budget import Budget
 from capdec_core.captioner import Captioner
 from capdec_core.language_model import PretrainedConfig
 from capdec_core.noise import Perturbation
-from capdec_core.noise.base import require_unit_rows
-from capdec_core.training import Progress, TrainingRecord, fit, order_of, require_fit, start
+from capdec_core.noise.base import measured_cosine
+from capdec_core.training import (
+    CaptionLoss,
+    Progress,
+    TrainingRecord,
+    fit,
+    order_of,
+    require_fit,
+    require_norm,
+    start,
+)
 
 
 @dataclass(frozen=True)
@@ -52,8 +61,8 @@ def train_side_by_side(
     for run in runs:
         require_fit(run.captioner, run.embeddings, captions)
     resident = {id(run.embeddings): run.embeddings.to(device) for run in runs}
-    for rows in resident.values():
-        require_unit_rows(rows)
+    for run in runs:
+        require_norm(resident[id(run.embeddings)], run.noise)
     sources = [resident[id(run.embeddings)] for run in runs]
 
     def perturbed_rows(i: int, x: Tensor, tokens: Tensor, lengths: Tensor) -> Tensor:
@@ -64,7 +73,7 @@ def train_side_by_side(
     def step_loss(_: int, batch: Batch, tokens: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         x = torch.stack([source[own] for source, own in zip(sources, batch.rows, strict=True)])
         perturbed = torch.stack([perturbed_rows(i, x[i], tokens[i], lengths[i]) for i in range(len(runs))])
-        return stack.losses(perturbed, tokens, lengths), (x * perturbed).sum(dim=2).mean(dim=1)
+        return stack.losses(perturbed, tokens, lengths), measured_cosine(x, perturbed).mean(dim=1)
 
     seeds = [run.seed for run in runs]
     identity = {"config": asdict(runs[0].captioner.config), "noise": [run.noise.to_dict() for run in runs]}
@@ -87,13 +96,13 @@ class _Stack(nn.Module):
         super().__init__()
         _require_one_shape(captioners)
         self._captioners = list(captioners)
-        self._model = _Loss(captioners[0])
+        self._model = CaptionLoss(captioners[0])
         self._names = [name for name, weight in self._model.named_parameters() if weight.requires_grad]
         self.trained = nn.ParameterList(torch.stack(weights) for weights in self._weights())
 
     def _weights(self) -> list[tuple[Tensor, ...]]:
         """Return each trained parameter of all captioners."""
-        each = [dict(_Loss(captioner).named_parameters()) for captioner in self._captioners]
+        each = [dict(CaptionLoss(captioner).named_parameters()) for captioner in self._captioners]
         return [tuple(own[name].detach() for own in each) for name in self._names]
 
     def losses(self, embeddings: Tensor, tokens: Tensor, lengths: Tensor) -> Tensor:
@@ -107,7 +116,7 @@ class _Stack(nn.Module):
     def loss_of(self, run: int, embeddings: Tensor, tokens: Tensor, lengths: Tensor) -> Tensor:
         """Return the loss of each sample (batch,) of one run's batch, for noise that follows a gradient."""
         weights = {name: stacked[run] for name, stacked in zip(self._names, self.trained, strict=True)}
-        return functional_call(self._model, weights, (embeddings, tokens, lengths, True))
+        return functional_call(self._model, weights, (embeddings, tokens, lengths), {"per_sample": True})
 
     def hand_back(self) -> None:
         """Copy the trained weights into the captioners, and leave these in evaluation mode."""
@@ -116,20 +125,6 @@ class _Stack(nn.Module):
                 weight.copy_(trained.detach())
         for captioner in self._captioners:
             captioner.eval()
-
-
-class _Loss(nn.Module):
-    """A captioner whose call is its loss, which is what `functional_call` calls."""
-
-    def __init__(self, captioner: Captioner) -> None:
-        super().__init__()
-        self.captioner = captioner
-
-    def forward(
-        self, embeddings: Tensor, tokens: Tensor, lengths: Tensor, per_sample: bool = False
-    ) -> Tensor:
-        """Return `Captioner.loss`."""
-        return self.captioner.loss(embeddings, tokens, lengths, per_sample=per_sample)
 
 
 def _require_one_shape(captioners: Sequence[Captioner]) -> None:

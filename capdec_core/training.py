@@ -19,8 +19,8 @@ from capdec_core.captioner import Captioner
 from capdec_core.device import autocast
 from capdec_core.errors import CapdecError
 from capdec_core.language_model import language_model_loss
-from capdec_core.noise import Perturbation
-from capdec_core.noise.base import require_unit_rows
+from capdec_core.noise import NoNoise, Perturbation
+from capdec_core.noise.base import measured_cosine, require_unit_rows
 from capdec_core.resume import RunState, tensor_digest
 
 Progress = Callable[[int, int], None]
@@ -38,7 +38,7 @@ class TrainingRecord:
     cosine between an embedding and its perturbed self, None without embeddings. `seconds` counts training
     only, the part before a resume included; runs that were trained side by side share theirs equally.
     `peak_memory` (bytes) is the device's on CUDA, the whole process's otherwise. `side_by_side` is how many
-    runs were trained in one program.
+    runs were trained in one program, `processes` how many processes, a device each, shared this one.
     """
 
     losses: list[float]
@@ -47,6 +47,26 @@ class TrainingRecord:
     steps: int
     peak_memory: int
     side_by_side: int = 1
+    processes: int = 1
+
+
+class CaptionLoss(nn.Module):
+    """A captioner whose call is its loss, for what wraps or replaces a module's call."""
+
+    def __init__(self, captioner: Captioner) -> None:
+        super().__init__()
+        self.captioner = captioner
+
+    def forward(
+        self,
+        embeddings: Tensor,
+        tokens: Tensor,
+        lengths: Tensor,
+        total: int | None = None,
+        per_sample: bool = False,
+    ) -> Tensor:
+        """Return `Captioner.loss`."""
+        return self.captioner.loss(embeddings, tokens, lengths, total=total, per_sample=per_sample)
 
 
 def train(
@@ -62,9 +82,10 @@ def train(
 ) -> TrainingRecord:
     """Train `captioner`, in place and on `device`, to tell each caption from its perturbed embedding.
 
-    `embeddings` (n, d) has one unit row a caption: its text's, or its image's repeated (ClipCap). `noise` is
-    asked at every step for `noise.perturb(x, generator=..., loss=...)` with the batch's rows, a generator of
-    `seed`, and a closure that gives each sample's own loss (batch,) at any x; it returns unit rows.
+    `embeddings` (n, d) has one row a caption: its text's, or its image's repeated (ClipCap). Rows are unit; for
+    `NoNoise`, which adds nothing to them, they may have any norm. `noise` is asked at every step for
+    `noise.perturb(x, generator=..., loss=...)` with the batch's rows, a generator of `seed`, and a closure that
+    gives each sample's own loss (batch,) at any x; it returns rows of the same shape.
     `progress` is called with (steps done, steps). On a CPU the same arguments give the same bytes, and so
     does a run that was cut off and resumed from `checkpoint`. Afterwards the captioner is in evaluation mode.
 
@@ -72,7 +93,7 @@ def train(
     """
     require_fit(captioner, embeddings, captions)
     resident = embeddings.to(device)
-    require_unit_rows(resident)
+    require_norm(resident, noise)
 
     def step_loss(_: int, batch: Batch, tokens: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         x = resident[batch.rows]
@@ -82,16 +103,28 @@ def train(
 
         perturbed = noise.perturb(x, generator=state.generators[0], loss=each)
         loss = captioner.loss(perturbed, tokens, lengths, total=batch.total)
-        return loss, (x * perturbed).sum(dim=1).mean()
+        return loss, measured_cosine(x, perturbed).mean()
 
-    identity = {
+    state = start(captioner, captions, budget, [seed], device, identity_of(captioner, noise, embeddings))
+    order = order_of(captions, budget, seed, device)
+    return fit(state, step_loss, captions, budget, order, checkpoint, progress)[0]
+
+
+def identity_of(
+    captioner: Captioner, noise: Perturbation | FittedBridge, embeddings: Tensor
+) -> dict[str, Any]:
+    """Return what determines one captioner's training beside what `start` adds, for its checkpoint."""
+    return {
         "config": asdict(captioner.config),
         "noise": noise.to_dict(),
         "embeddings": tensor_digest(embeddings),
     }
-    state = start(captioner, captions, budget, [seed], device, identity)
-    order = order_of(captions, budget, seed, device)
-    return fit(state, step_loss, captions, budget, order, checkpoint, progress)[0]
+
+
+def require_norm(embeddings: Tensor, noise: Perturbation | FittedBridge) -> None:
+    """Raise ValueError for rows that are not unit, unless nothing is added to them."""
+    if not isinstance(noise, NoNoise):
+        require_unit_rows(embeddings)
 
 
 def pretrain_language_model(

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -19,6 +19,7 @@ from capdec_core.budget import Budget
 from capdec_core.captioner import Captioner, CaptionerConfig
 from capdec_core.cell import CellConfig, Decoded, Evaluation, Retrieved, StoredCell
 from capdec_core.decoding import beam_candidates, caption_encoder, decode_with, decoding_from_dict
+from capdec_core.distributed import train_together
 from capdec_core.files import write_json
 from capdec_core.material import Material, pretrained_language_model
 from capdec_core.side_by_side import Run, train_side_by_side
@@ -26,9 +27,12 @@ from capdec_core.store import CAPTIONER, CellStore
 from capdec_core.tokenizer import TextTokenizer
 from capdec_core.training import TrainingRecord, peak_memory, train
 
+if TYPE_CHECKING:
+    from accelerate import Accelerator
+
 VERSIONED = ("capdec_core", "torch", "transformers", "tokenizers", "open_clip_torch", "numpy")
 
-
+CHECKPOINT = "training.safetensors"
 TIMED_RUNS, ENOUGH_SECONDS = 3, 0.5
 """A decoding that is measured runs so often, or until it has taken so long, after a short run to warm up."""
 
@@ -61,12 +65,32 @@ def run_program(cells: Sequence[CellConfig], material: Material, store: CellStor
         captioners = [build_captioner(cell, material, device) for cell in missing]
         bridges = [fitted_bridge(cell, material, device) for cell in missing]
         preparing = (time.perf_counter() - started) / len(missing)
-        trained = _train(missing, captioners, bridges, material, device, folders[0] / "training.safetensors")
+        trained = _train(missing, captioners, bridges, material, device, folders[0] / CHECKPOINT)
         for cell, captioner, bridge, training, folder in zip(
             missing, captioners, bridges, trained, folders, strict=True
         ):
             done = Trained(cell, captioner, bridge, training)
             _decode_and_write(done, material, folder, device, preparing)
+
+
+def run_part(cell: CellConfig, material: Material, folder: Path, accelerator: "Accelerator") -> None:
+    """Train a cell together with `accelerator`'s other processes; the main one decodes, and writes into `folder`."""
+    device, started = str(accelerator.device), time.perf_counter()
+    captioner, bridge = build_captioner(cell, material, device), fitted_bridge(cell, material, device)
+    preparing = time.perf_counter() - started
+    training = train_together(
+        accelerator,
+        captioner,
+        material.training_embeddings(cell.train_on),
+        material.training_captions(),
+        bridge.training_noise,
+        Budget(**cell.training),
+        cell.seed,
+        folder / CHECKPOINT,
+    )
+    accelerator.end_training()
+    if accelerator.is_main_process:
+        _decode_and_write(Trained(cell, captioner, bridge, training), material, folder, device, preparing)
 
 
 @dataclass(frozen=True)

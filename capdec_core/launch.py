@@ -1,0 +1,66 @@
+"""One cell on several devices: a process on each, started and watched by accelerate.
+
+The processes are forks of a fresh one: a process that has used a GPU cannot be forked, and accelerate forks.
+"""
+
+import multiprocessing
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from typing import Any
+
+from accelerate import Accelerator, notebook_launcher
+from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
+
+from capdec_core.cell import CellConfig
+from capdec_core.errors import CapdecError
+from capdec_core.material import Material
+from capdec_core.store import CellStore
+from capdec_core.worker import run_part
+
+ANY_PORT = {"rdzv_backend": "c10d", "rdzv_endpoint": "localhost:0"}
+
+
+def run_together(cell: CellConfig, material: Material, store: CellStore, devices: Sequence[str]) -> None:
+    """Compute a cell into the store on several devices ("cuda:0", "cuda:1"), unless it is there.
+
+    Each step's batch is split over the devices (`capdec_core.distributed`). A cell that was cut off goes on from its
+    last checkpoint, on these devices or on others. Raises CapdecError as `launch` does.
+    """
+    if not store.has(cell):
+        with store.writing(cell) as folder:
+            launch(run_part, (cell, material, folder), devices)
+
+
+def launch(function: Callable[..., None], arguments: tuple[Any, ...], devices: Sequence[str]) -> None:
+    """Call function(*arguments, accelerator) in a process on each of the devices, and wait for all of them.
+
+    Raises CapdecError where one of the processes fails: the others are stopped.
+    """
+    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
+        pool.submit(_fork, function, arguments, devices).result()
+
+
+def _fork(function: Callable[..., None], arguments: tuple[Any, ...], devices: Sequence[str]) -> None:
+    """Do the work of `launch` in a process whose libraries have not touched a GPU."""
+    cpu = devices[0] == "cpu"
+    if not cpu:
+        os.environ["CUDA_VISIBLE_DEVICES"] = visible(devices, os.environ.get("CUDA_VISIBLE_DEVICES"))
+    try:
+        notebook_launcher(_part, (function, arguments, cpu), len(devices), **ANY_PORT)
+    except ChildFailedError as error:
+        rank, failure = error.get_first_failure()
+        told: Any = failure.message  # a dictionary where the process could still speak
+        reason = told["message"] if isinstance(told, dict) else told
+        raise CapdecError(f"the process on {devices[rank]} failed, so all were stopped: {reason}") from None
+
+
+def _part(function: Callable[..., None], arguments: tuple[Any, ...], cpu: bool) -> None:
+    function(*arguments, Accelerator(cpu=cpu, mixed_precision="no"))  # training decides on precision itself
+
+
+def visible(devices: Sequence[str], already: str | None) -> str:
+    """Return the CUDA_VISIBLE_DEVICES that shows these devices alone, numbered among those `already` shown."""
+    numbers = [int(device.partition(":")[2]) for device in devices]
+    names = already.split(",") if already else [str(number) for number in range(max(numbers) + 1)]
+    return ",".join(names[number] for number in numbers)
