@@ -10,7 +10,7 @@ an encoding that was cut off goes on behind the last block that is whole. A seco
 import fcntl
 import zlib
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import takewhile
@@ -31,6 +31,8 @@ Modality = Literal["image", "text"]
 MODALITIES: tuple[Modality, ...] = ("image", "text")
 IMAGES_A_BLOCK = 256
 TEXTS_A_BLOCK = 2048
+PHOTOGRAPHS_AT_ONCE = 16
+"""Photographs of sizes of their own that a thread holds whole, at about a megabyte each."""
 
 
 def bank_path(folder: Path, corpus: Corpus, encoder: Encoder, split: str, modality: Modality) -> Path:
@@ -102,7 +104,19 @@ def _encoded(
     items = [block.items for block in blocks]
     if modality == "text":
         return map(encoder.encode_texts, map(list, items))
-    return map(encoder.encode_images, prefetched(split.render, items))
+    return map(encoder.encode_images, prefetched(_made(split, encoder), items))
+
+
+def _made(split: Split, encoder: Encoder) -> Callable[[Sequence[int]], np.ndarray]:
+    """Return what makes the images of a block; photographs are brought to the encoder's size a few at a time."""
+    if not split.own_sizes:
+        return split.render
+
+    def made(span: Sequence[int]) -> np.ndarray:
+        parts = [span[i : i + PHOTOGRAPHS_AT_ONCE] for i in range(0, len(span), PHOTOGRAPHS_AT_ONCE)]
+        return np.concatenate([encoder.fitted(split.render(part)) for part in parts])
+
+    return made
 
 
 def _write(path: Path, split: Split, encoder: Encoder, modality: Modality) -> None:

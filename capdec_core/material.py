@@ -1,7 +1,7 @@
 """What the cells of one profile share, made once and kept as files: tokenizer, tokens, embeddings, language model."""
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from itertools import chain
 from pathlib import Path
@@ -18,7 +18,7 @@ from capdec_core.budget import Budget
 from capdec_core.captioner import load_language_model, save_language_model
 from capdec_core.cell import CellConfig, Evaluation, Source, code_fingerprint
 from capdec_core.corpora import Corpus, load_corpus
-from capdec_core.embeddings import MODALITIES, bank, bank_path, unit_rows
+from capdec_core.embeddings import MODALITIES, Modality, bank, bank_path, unit_rows
 from capdec_core.encoders import Encoder, load_encoder
 from capdec_core.encoders.heads import Pairs
 from capdec_core.encoders.reduced import reduced_encoder
@@ -36,17 +36,31 @@ PRETRAINING_SEED = 0
 
 
 @dataclass(frozen=True)
+class Wanted:
+    """What cells read beside captions and the images that are captioned.
+
+    Attributes:
+        images: encoders whose embeddings of training images are read; None is the profile's own.
+        dims: dimensions to which heads reduce the profile's own embedding.
+    """
+
+    images: frozenset[EncoderSettings | None] = frozenset()
+    dims: frozenset[int] = frozenset()
+
+
+@dataclass(frozen=True)
 class Material:
     """Fingerprints and files of what a profile's cells train on and are evaluated with.
 
     Attributes:
-        corpus, encoder, tokenizer: fingerprints.
+        corpus, encoder, tokenizer: fingerprints; that of an encoder says whether its embeddings are read raw.
         dim: the joint embedding's dimension d.
         vocab_size: of the tokenizer, special tokens included.
         banks: file of the embeddings of each "split/modality"; no images where a split is text only.
         folder: where tokenizer, tokens and image ids lie.
         encoder_settings: what the joint encoder is loaded by, for what is embedded while cells are computed.
         reduced: the same with embeddings of fewer dimensions (`capdec_core.reduced`), by dimension.
+        others: the same with embeddings of another encoder, of images alone, by its settings.
     """
 
     corpus: str
@@ -58,6 +72,18 @@ class Material:
     folder: Path
     encoder_settings: EncoderSettings
     reduced: "Mapping[int, Material]" = field(default_factory=dict)
+    others: "Mapping[EncoderSettings, Material]" = field(default_factory=dict)
+
+    def by(self, encoder: EncoderSettings | None) -> "Material":
+        """Return the material with the embeddings of an encoder; itself for None or the profile's own.
+
+        Raises CapdecError where this encoder has embedded nothing here.
+        """
+        if encoder in (None, self.encoder_settings):
+            return self
+        if encoder not in self.others:
+            raise CapdecError(f"{encoder.model} has embedded nothing here: no condition was said to read it")
+        return self.others[encoder]
 
     def at(self, dim: int | None) -> "Material":
         """Return the material with the embedding reduced to `dim` dimensions; itself for None.
@@ -71,8 +97,9 @@ class Material:
         return self.reduced[dim]
 
     def of(self, encoder: str) -> "Material":
-        """Return the material, of this one and its reductions, whose embeddings have this fingerprint."""
-        return next(each for each in (self, *self.reduced.values()) if each.encoder == encoder)
+        """Return the material, of this one, its reductions and others, whose embeddings have this fingerprint."""
+        known = (self, *self.reduced.values(), *self.others.values())
+        return next(each for each in known if each.encoder == encoder)
 
     def load_encoder(self, device: str) -> Encoder:
         """Return the joint encoder on `device`; of reduced embeddings, the one below their heads."""
@@ -88,17 +115,23 @@ class Material:
         return PackedCaptions(tensors["flat"], tensors["starts"], tensors["lengths"])
 
     def training_embeddings(self, source: Source) -> Tensor:
-        """Return unit rows (captions, d): a caption's own embedding, its image's, or the blank one.
+        """Return rows (captions, d): a caption's own embedding, its image's, or the blank one; unit, unless read raw.
 
-        Raises CapdecError for images where the corpus trains on text only.
+        Raises CapdecError for images where the corpus trains on text only, or none were said to be read.
         """
         owners = load_file(self.folder / "captions.safetensors")["owners"]
         if source == "blank":
             return _blank(len(owners), self.dim)
         if f"train/{source}" not in self.banks:
-            raise CapdecError("this corpus trains on captions without photographs: train on text")
-        rows = torch.from_numpy(unit_rows(np.load(self.banks[f"train/{source}"], mmap_mode="r")))
+            raise CapdecError(f"there are no embeddings of training {source}s here: train on what there is")
+        rows = self._rows(np.load(self.banks[f"train/{source}"], mmap_mode="r"))
         return rows[owners] if source == "image" else rows
+
+    def _rows(self, embeddings: np.ndarray) -> Tensor:
+        """Return embeddings (n, d) as captioners read them: in memory, unit unless they are read raw."""
+        if self.encoder_settings.raw:
+            return torch.from_numpy(np.array(embeddings, dtype=np.float32))
+        return torch.from_numpy(unit_rows(embeddings))
 
     def fitting_material(self) -> BridgeMaterial:
         """Return what bridges are fitted on: training captions, and images unless the corpus trains on text only."""
@@ -119,14 +152,12 @@ class Material:
         return list(read_json(self.folder / "splits.json")[evaluation.split]["ids"][: evaluation.images])
 
     def evaluation_embeddings(self, evaluation: Evaluation) -> Tensor:
-        """Return unit rows (images, d): the images', their first captions', or the blank one."""
+        """Return rows (images, d): the images', their first captions', or the blank one; unit, unless read raw."""
         if evaluation.source == "blank":
             return _blank(evaluation.images, self.dim)
         bank_rows = np.load(self.banks[f"{evaluation.split}/{evaluation.source}"], mmap_mode="r")
         first = read_json(self.folder / "splits.json")[evaluation.split]["first_caption"][: evaluation.images]
-        return torch.from_numpy(
-            unit_rows(bank_rows[: len(first)] if evaluation.source == "image" else bank_rows[first])
-        )
+        return self._rows(bank_rows[: len(first)] if evaluation.source == "image" else bank_rows[first])
 
 
 def _blank(count: int, dim: int) -> Tensor:
@@ -134,15 +165,21 @@ def _blank(count: int, dim: int) -> Tensor:
     return torch.eye(1, dim).expand(count, dim).contiguous()
 
 
-def prepare(profile: Profile, device: str) -> Material:
+def prepare(profile: Profile, device: str, wanted: Wanted | None = None) -> Material:
     """Make what the profile's cells share, as far as it is not there yet, and say where it is.
 
+    Args:
+        profile: the scale.
+        device: where encoders run.
+        wanted: what the cells read of the training split beside captions; None is all that the profile's book can.
+
     Raises:
-        CapdecError: the corpus's data or the encoder's weights are missing, or more images of a split are to
-            be captioned than it has.
+        CapdecError: the corpus's data or an encoder's weights are missing, training images are wanted that are not
+            there, or more images of a split are to be captioned than it has.
     """
     corpus = corpus_of(profile)
-    encoder = load_encoder(profile.encoder.model, profile.encoder.pretrained, device)
+    wanted = _checked(wanted, corpus) if wanted else _everything(profile, corpus)
+    encoder = _load(profile.encoder, device)
     own, rare = _model_tokenizer(profile), getattr(profile.language_model, "rare", 1)
     vocabulary = own.fingerprint if own else rare
     key = digest([corpus.fingerprint, profile.corpus.captioned, vocabulary, code_fingerprint()])[:16]
@@ -151,24 +188,60 @@ def prepare(profile: Profile, device: str) -> Material:
         tokenizer = own or CaptionTokenizer.train(chain.from_iterable(corpus.split("train").captions), rare)
         _write_captions(folder, corpus, profile.corpus.captioned, tokenizer)
     tokenizer = load_tokenizer(folder / "tokenizer.json")
+    trained_on: Sequence[Modality] = MODALITIES if None in wanted.images else ("text",)
+    evaluated = dict.fromkeys(profile.corpus.captioned, MODALITIES)
     material = Material(
         corpus=corpus.fingerprint,
-        encoder=encoder.fingerprint,
+        encoder=_fingerprint(encoder, profile.encoder),
         tokenizer=tokenizer.fingerprint,
         dim=encoder.dim,
         vocab_size=tokenizer.vocab_size,
-        banks=_write_banks(corpus, encoder, list(profile.corpus.captioned)),
+        banks=_write_banks(corpus, encoder, {"train": trained_on, **evaluated}),
         folder=folder,
         encoder_settings=profile.encoder,
     )
-    return replace(material, reduced=_reductions(material, profile.calibration))
+    others = {settings: _other(material, profile, settings, device) for settings in wanted.images if settings}
+    reduced = {dim: _reduced(material, dim, profile.calibration) for dim in sorted(wanted.dims)}
+    return replace(material, reduced=reduced, others=others)
 
 
-def _reductions(material: Material, settings: CalibrationSettings) -> dict[int, Material]:
-    """Return the material at the dimensions of the calibration law, which takes pairs: none where there are none."""
-    if "train/image" not in material.banks:
-        return {}
-    return {dim: _reduced(material, dim, settings) for dim in settings.dims}
+def _checked(wanted: Wanted, corpus: Corpus) -> Wanted:
+    """Return what is wanted; CapdecError, as the corpus tells it, where it has no training images and some are."""
+    if wanted.images and (train := corpus.split("train")).text_only:
+        train.render([0])
+    return wanted
+
+
+def _everything(profile: Profile, corpus: Corpus) -> Wanted:
+    """Return all that a profile's book can read of a corpus: captions alone where its training split is text only."""
+    if corpus.split("train").text_only:
+        return Wanted()
+    own = profile.prefix_length.encoder
+    encoders = {None if own in (None, profile.encoder) else own, None}
+    return Wanted(frozenset(encoders), frozenset(profile.calibration.dims))
+
+
+def _load(settings: EncoderSettings, device: str) -> Encoder:
+    return load_encoder(settings.model, settings.pretrained, device)
+
+
+def _fingerprint(encoder: Encoder, settings: EncoderSettings) -> str:
+    """Return what names an encoder's embeddings as they are read: raw ones are others than those made unit."""
+    return digest([encoder.fingerprint, "raw"])[:16] if settings.raw else encoder.fingerprint
+
+
+def _other(material: Material, profile: Profile, settings: EncoderSettings, device: str) -> Material:
+    """Return the material with another encoder's embeddings of images."""
+    encoder = _load(settings, device)
+    images: tuple[Modality, ...] = ("image",)
+    wanted = dict.fromkeys(("train", *profile.corpus.captioned), images)
+    return replace(
+        material,
+        encoder=_fingerprint(encoder, settings),
+        dim=encoder.dim,
+        banks=_write_banks(corpus_of(profile), encoder, wanted),
+        encoder_settings=settings,
+    )
 
 
 def _reduced(material: Material, dim: int, settings: CalibrationSettings) -> Material:
@@ -222,10 +295,13 @@ def _split_table(corpus: Corpus, name: str, images: int) -> dict[str, list]:
     return {"ids": split.ids, "first_caption": (counts.cumsum() - counts).tolist()}
 
 
-def _write_banks(corpus: Corpus, encoder: Encoder, evaluated: list[str]) -> dict[str, str]:
+def _write_banks(
+    corpus: Corpus, encoder: Encoder, wanted: Mapping[str, Sequence[Modality]]
+) -> dict[str, str]:
+    """Make the banks that are not there yet, but for images of a split that is text only; return their files."""
     found = {}
-    for split in ("train", *evaluated):
-        readable = ("text",) if corpus.split(split).text_only else MODALITIES
+    for split, modalities in wanted.items():
+        readable = [each for each in modalities if each == "text" or not corpus.split(split).text_only]
         for modality in readable:
             bank(BANKS, corpus, encoder, split, modality)
             found[f"{split}/{modality}"] = str(bank_path(BANKS, corpus, encoder, split, modality))

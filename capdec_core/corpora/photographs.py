@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path, PurePosixPath
 
 import numpy as np
+from PIL import Image
 
 from capdec_core import paths
 from capdec_core.errors import CapdecError
@@ -100,12 +101,16 @@ class Photographs:
         """Return photographs as uint8 (n, SIDE, SIDE, 3), whole: the aspect ratio is given up, nothing is cut off."""
         rows = np.empty((len(names), SIDE, SIDE, 3), np.uint8)
         for row, name in enumerate(names):
-            rows[row] = self._decoded(name)
+            rows[row] = square(self._decoded(name), SIDE)
         return rows
 
-    def _decoded(self, name: str) -> np.ndarray:
+    def whole(self, names: Sequence[str]) -> list[np.ndarray]:
+        """Return photographs as they are, each uint8 (height, width, 3)."""
+        return [np.asarray(self._decoded(name)) for name in names]
+
+    def _decoded(self, name: str) -> Image.Image:
         data = io.BytesIO(self._read(name))
         try:
-            return square(upright_rgb(data, formats=("JPEG",)), SIDE)
+            return upright_rgb(data, formats=("JPEG",))
         except CapdecError as error:
             raise CapdecError(f"{self.path}: {name} is not a JPEG photograph: {error}") from None

@@ -4,8 +4,6 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import Any
 
-import numpy as np
-
 from capdec_core.corpora import Split
 from capdec_core.errors import CapdecError
 
@@ -43,10 +41,11 @@ def split_told(
     corpus: str,
     told: Told,
     name: str,
-    images: Callable[[list[str]], np.ndarray],
+    images: Callable[[list[str]], Any],
     text_only: bool = False,
+    own_sizes: bool = False,
 ) -> Split:
-    """Return one split; `images` makes uint8 (n, height, width, 3) of file names.
+    """Return one split; `images` makes uint8 (n, height, width, 3) of file names, or a list where they have own sizes.
 
     Raises:
         CapdecError: an unknown name; the message lists the right ones.
@@ -54,10 +53,10 @@ def split_told(
     _check_split(corpus, told, name)
     names, captions = [row[0] for row in told[name]], [row[1] for row in told[name]]
 
-    def render(indices: Sequence[int]) -> np.ndarray:
+    def render(indices: Sequence[int]) -> Any:
         return images([names[index] for index in indices])
 
-    return Split(name, names, captions, None, render, text_only)
+    return Split(name, names, captions, None, render, text_only, own_sizes)
 
 
 def _check_split(corpus: str, told: Told, name: str) -> None:

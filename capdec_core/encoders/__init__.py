@@ -1,5 +1,6 @@
 """Frozen joint encoders: one protocol for the miniature, the towers and every open_clip model."""
 
+from collections.abc import Iterable
 from functools import cache
 from typing import Protocol
 
@@ -27,6 +28,13 @@ class Encoder(Protocol):
         """Embed uint8 RGB images (n, height, width, 3) as float32 (n, dim)."""
         ...
 
+    def fitted(self, images: Iterable[np.ndarray]) -> np.ndarray:
+        """Return uint8 RGB images of any size (height, width, 3) as the encoder looks at them: (n, side, side, 3).
+
+        `encode_images` does the same; here it is done image by image, and several threads may do it at once.
+        """
+        ...
+
     def encode_texts(self, texts: list[str]) -> np.ndarray:
         """Embed sentences as float32 (n, dim)."""
         ...
@@ -36,7 +44,8 @@ def load_encoder(model: str, pretrained: str | None = None, device: str = "cpu")
     """Load `miniature` or `towers` (both shipped with the project) or any open_clip model.
 
     Args:
-        model: "miniature"; "towers"; an open_clip architecture such as "ViT-B-32"; "local-dir:FOLDER"; "hf-hub:NAME".
+        model: "miniature"; "towers"; an open_clip architecture such as "ViT-B-32"; "local-dir:FOLDER";
+            "hf-hub:NAME", where NAME may say its revision: "owner/name@<40 hex digits>".
         pretrained: the tag ("openai") or weights file of an architecture; None for the other forms.
         device: a torch device.
 

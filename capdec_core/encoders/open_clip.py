@@ -1,5 +1,6 @@
-"""Any open_clip model as an encoder: by name and tag, by weights file, or from a local folder."""
+"""Any open_clip model as an encoder: by name and tag, by hub id and revision, by weights file, or from a folder."""
 
+from collections.abc import Iterable
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any
@@ -9,10 +10,12 @@ import open_clip
 import torch
 from PIL import Image
 from safetensors import SafetensorError
+from torchvision.transforms import Compose
 
 from capdec_core.device import autocast
 from capdec_core.encoders.prefetch import prefetched
 from capdec_core.encoders.text_tower import CausalTextTower, causal_text_tower
+from capdec_core.encoders.weights import find_weights, fingerprint, pin_of
 from capdec_core.errors import CapdecError
 from capdec_core.files import digest, file_digest
 from capdec_core.resume import tensor_digest
@@ -49,13 +52,17 @@ class OpenClipEncoder:
         self, model: str, pretrained: str | None = None, device: str = "cpu", name: str | None = None
     ):
         self.device = torch.device(device)
+        pin = pin_of(model, pretrained)
+        folder = find_weights(pin) if pin else None
+        where, tag = (f"local-dir:{folder}", None) if folder else (model, pretrained)
         self.model: Any
         self.transform: Any
-        self.model, self.transform = _load(model, pretrained, self.device)
+        self.model, self.transform = _load(where, tag, self.device)
+        self._fitting = Compose(self.transform.transforms[:-2])  # the last two make a tensor and normalise it
         self.text_tower = causal_text_tower(self.model)
-        self.tokenizer = _load_tokenizer(model)
+        self.tokenizer = _load_tokenizer(where)
         self.name = name or (f"{model} ({pretrained})" if pretrained else model)
-        self.fingerprint = _fingerprint(model, pretrained, self.model)
+        self.fingerprint = fingerprint(folder) if folder else _fingerprint(model, pretrained, self.model)
         self.dim = int(self.encode_texts(["a"]).shape[1])
 
     @torch.inference_mode()
@@ -65,11 +72,14 @@ class OpenClipEncoder:
             raise ValueError(f"images must be uint8 (n, height, width, 3), not {images.dtype} {images.shape}")
         step = IMAGE_BATCH[self.device.type]
         batches = [images[i : i + step] for i in range(0, len(images), step)]
-        fit = self._fit(images)
-        prepared = map(self._normalised, batches) if fit else prefetched(self._transformed, batches)
+        fitting = batches if self._fit(images) else prefetched(self.fitted, batches)
         with autocast(self.device):
-            rows = [self.model.encode_image(pixels.to(self.device)) for pixels in prepared]
+            rows = [self.model.encode_image(self._normalised(batch)) for batch in fitting]
         return torch.cat(rows).float().cpu().numpy()
+
+    def fitted(self, images: Iterable[np.ndarray]) -> np.ndarray:
+        """Return images of any size as the model's own transform resizes and crops them, uint8 (n, side, side, 3)."""
+        return np.stack([np.asarray(self._fitting(Image.fromarray(image))) for image in images])
 
     @torch.inference_mode()
     def encode_texts(self, texts: list[str]) -> np.ndarray:
@@ -102,9 +112,6 @@ class OpenClipEncoder:
     def _normalised(self, images: np.ndarray) -> torch.Tensor:
         return normalise(torch.from_numpy(images).to(self.device), self.model.visual.preprocess_cfg)
 
-    def _transformed(self, images: np.ndarray) -> torch.Tensor:
-        return torch.stack([self.transform(Image.fromarray(image)) for image in images])
-
 
 def normalise(images: torch.Tensor, preprocess: dict) -> torch.Tensor:
     """Turn uint8 images (n, h, w, 3) into the normalised float batch (n, 3, h, w) that the model reads."""
@@ -113,12 +120,18 @@ def normalise(images: torch.Tensor, preprocess: dict) -> torch.Tensor:
     return (images.permute(0, 3, 1, 2).float() / 255 - mean) / std
 
 
-def _load(model: str, pretrained: str | None, device: torch.device) -> tuple[torch.nn.Module, object]:
+def _load(model: str, pretrained: str | None, device: torch.device) -> tuple[torch.nn.Module, Any]:
+    """Return the model, with the GELU that a tag's weights were trained with (open_clip only warns), and transform."""
     _require_weights(model, pretrained)
+    trained = open_clip.get_pretrained_cfg(model, pretrained) if pretrained else {}
     try:
         with torch.random.fork_rng(devices=[]):  # weights are drawn before they are read
             network, _, transform = open_clip.create_model_and_transforms(
-                model, pretrained, device=device, require_pretrained=True
+                model,
+                pretrained,
+                device=device,
+                require_pretrained=True,
+                force_quick_gelu=bool(trained.get("quick_gelu")),
             )
     except UNREADABLE as error:
         label = f"{model} ({pretrained})" if pretrained else model

@@ -4,6 +4,7 @@ Locked-image tuning (Zhai et al. 2022, "LiT") with both towers locked: Efficient
 packages, the heads with the repository, so that any photograph and any sentence is embedded with no network.
 """
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -88,6 +89,10 @@ class TowersEncoder:
     def encode_images(self, images: np.ndarray) -> np.ndarray:
         """Embed uint8 RGB images (n, height, width, 3) as float32 (n, dim), at their raw norm."""
         return self.heads.image(self.towers.image_features(images)).cpu().numpy()
+
+    def fitted(self, images: Iterable[np.ndarray]) -> np.ndarray:
+        """Return images of any size whole at the size that the tower reads: the aspect ratio is given up."""
+        return np.concatenate([fitted(image[None]) for image in images])
 
     @torch.inference_mode()
     def encode_texts(self, texts: list[str]) -> np.ndarray:
