@@ -47,6 +47,8 @@ def verify(names: Sequence[str]) -> Iterator[str]:
         yield f"{part.name:<22}{'wrong' if lines else f'whole, {part.found()}'}"
         yield from (f"    {line}" for line in lines)
         wrong += [part.name] if lines else []
+    if not parts:
+        yield "Nothing is here: capdec data fetch PART…"
     if wrong:
         raise CapdecError(
             f"{len(wrong)} of {len(parts)} parts are damaged or not complete: {', '.join(wrong)}. Delete the files "

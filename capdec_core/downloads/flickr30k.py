@@ -4,11 +4,15 @@ import gzip
 import json
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
+from capdec_core.corpora import flickr8k
+from capdec_core.corpora.told import image_told
 from capdec_core.downloads import karpathy
 from capdec_core.downloads.transport import partial_of
+from capdec_core.errors import CapdecError
 
-ORDER = {"train": 0, "val": 1, "test": 2}
+_ORDER = ("train", "val", "test")
 
 _UNUSED = """
 61209225 199463720 236095031 240696675 358875403 394563330 423066487 482088914 531197115 843616798 1155138244
@@ -24,29 +28,46 @@ _UNUSED = """
 """Flickr's numbers of the 91 photographs that Flickr8k's archive holds beside the 8,000 in its splits."""
 
 
-def make_captions(told: Path, target: Path) -> None:
-    """Write Karpathy's file of Flickr30k as gzipped JSON, one image a line, the splits one after the other.
+def make_captions(member: Path, target: Path) -> None:
+    """Write Karpathy's file of Flickr30k as gzipped JSON, one image a line, by split and name.
 
     Args:
-        told: `dataset_flickr30k.json`; may be `target` itself.
+        member: `dataset_flickr30k.json`; may be `target` itself.
         target: the file to write.
+
+    Raises:
+        CapdecError: `member` is something else.
     """
-    flickr8k = partial_of(target.with_name("dataset_flickr8k.json"))
+    also = _flickr8k_numbers(partial_of(target.with_name("dataset_flickr8k.json")))
+    lines = [json.dumps(row, ensure_ascii=False) + "\n" for row in _rows(member, also)]
+    target.write_bytes(gzip.compress("".join(lines).encode(), mtime=0))
+
+
+def _flickr8k_numbers(scratch: Path) -> set[str]:
+    """Return the numbers of all Flickr8k photographs; `scratch` holds the file of captions meanwhile."""
     try:
-        karpathy.unpack("dataset_flickr8k.json", flickr8k)
-        shared = numbers(image.name for image in karpathy.images(flickr8k)) | set(_UNUSED.split())
+        karpathy.unpack("dataset_flickr8k.json", scratch)
+        told = flickr8k.read_captions(scratch)
     finally:
-        flickr8k.unlink(missing_ok=True)
-    rows = sorted(karpathy.images(told), key=lambda image: (ORDER.get(image.split, 3), image.name))
-    with target.open("wb") as stream, gzip.GzipFile("", "wb", fileobj=stream, mtime=0) as packed:
-        for image in rows:
-            packed.write((json.dumps(row(image, shared), ensure_ascii=False) + "\n").encode())
+        scratch.unlink(missing_ok=True)
+    return numbers(name for rows in told.values() for name, _ in rows) | set(_UNUSED.split())
 
 
-def row(image: karpathy.Image, flickr8k: set[str]) -> dict:
-    """Return an image's line; `flickr8k` are the numbers of that data set's photographs."""
-    known = not numbers([image.name]).isdisjoint(flickr8k)
-    return {"filename": image.name, "split": image.split, "in_flickr8k": known, "captions": image.captions}
+def _rows(path: Path, also: set[str]) -> list[dict[str, Any]]:
+    try:
+        images = json.loads(path.read_text(encoding="utf-8"))["images"]
+        rows = [_row(image, also) for image in images]
+        return sorted(rows, key=lambda row: (_ORDER.index(row["split"]), row["filename"]))
+    except (KeyError, TypeError, ValueError, RecursionError) as error:
+        raise CapdecError(
+            f"{path} is truncated or not Karpathy's file of Flickr30k ({type(error).__name__}: {error})"
+        ) from None
+
+
+def _row(image: dict[str, Any], also: set[str]) -> dict[str, Any]:
+    name, captions = image_told(image["filename"], [sentence["raw"] for sentence in image["sentences"]])
+    known = not numbers([name]).isdisjoint(also)
+    return {"filename": name, "split": image["split"], "in_flickr8k": known, "captions": captions}
 
 
 def numbers(names: Iterable[str]) -> set[str]:

@@ -1,8 +1,10 @@
 """COCO's photographs of Karpathy's splits, one by one: several at a time, each atomically, the missing ones only."""
 
+import functools
 import io
 import os
-from collections.abc import Iterator
+import zipfile
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,8 +13,9 @@ from pathlib import Path
 from PIL import Image
 from tqdm import tqdm
 
-from capdec_core import paths
-from capdec_core.downloads import karpathy
+from capdec_core.corpora import coco
+from capdec_core.corpora.photographs import Photographs as Stored
+from capdec_core.corpora.told import Told
 from capdec_core.downloads.parts import Part, first_present, target_folder
 from capdec_core.downloads.transport import RefusedError, get, partial_of, writing
 from capdec_core.errors import CapdecError
@@ -22,53 +25,37 @@ CONNECTIONS = 6
 """At once; as many as a browser opens to one server."""
 
 MOST_REFUSED = 20
-FOLDERS = ("train2014", "val2014")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Photographs(Part):
-    """The photographs of some of Karpathy's splits of COCO, `count` of them, named by its file of captions."""
+    """The photographs of one split of COCO, `count` of them, which its file of captions names."""
 
-    splits: tuple[str, ...]
+    split: str
     count: int
 
     @property
     def target(self) -> Path:
-        """COCO's folder; the photographs lie in train2014/ and val2014/."""
+        """COCO's folder; the photographs are put into train2014/ and val2014/ there."""
         return target_folder(self.corpus)
 
-    def names(self) -> list[str] | None:
-        """Return the photographs as "val2014/COCO_val2014_….jpg"; None without the file of captions."""
-        told = first_present(self.corpus, "dataset_coco.json")
-        if told is None:
-            return None
-        photographs = karpathy.summary(told).photographs
-        return [name for split in self.splits for name in photographs.get(split, [])]
-
-    def lacking(self, folder: Path) -> list[str] | None:
-        """Return the photographs that are not below `folder`; None without the file of captions."""
-        names = self.names()
-        present = {f"{name}/{entry.name}" for name in FOLDERS for entry in _entries(folder / name)}
-        return None if names is None else [name for name in names if name not in present]
-
     def found(self) -> Path | None:
-        """Return the first of COCO's folders that has every photograph."""
-        folders = (place / self.corpus for place in paths.REAL_DATA)
-        return next((folder for folder in folders if self.lacking(folder) == []), None)
+        """Return the folder of what the corpus reads, where it has every photograph."""
+        stores = _stores()
+        return stores[0].parent if stores and self._lacking(stores) == [] else None
 
     def here(self) -> str:
         """Say yes, no, or how many of how many."""
         if self.found():
             return "yes"
-        lacking = self.lacking(self.target)
-        present = 0 if lacking is None else self.count - len(lacking)
-        return f"{present:,} of {self.count:,}" if present else "no"
+        names, lacking = self._names() or (), self._lacking(_stores()) or ()
+        return f"{len(names) - len(lacking):,} of {len(names):,}" if len(lacking) < len(names) else "no"
 
     def missing(self) -> dict[str, int]:
         """Return an estimate: the missing photographs times the mean size."""
         if self.found():
             return {}
-        lacking = self.lacking(self.target)
+        lacking = self._lacking(self._target_stores())
         count = self.count if lacking is None else len(lacking)
         return {self.name: self.size * count // self.count}
 
@@ -79,13 +66,10 @@ class Photographs(Part):
             CapdecError: of the first failure, or of all photographs that the server does not give, once the others
                 are there.
         """
-        lacking = self.lacking(self.target)
+        lacking = self._lacking(self._target_stores())
         if lacking is None:
             raise CapdecError(f"{self.name} needs the names in coco/captions, which are not here")
-        for name in FOLDERS:
-            with writing(self.target / name):
-                (self.target / name).mkdir(parents=True, exist_ok=True)
-        with tqdm(desc=self.name, total=self.count, initial=self.count - len(lacking), unit="photo") as bar:
+        with tqdm(desc=self.name, total=len(lacking), unit="photo") as bar:
             refused = _fetch_all(lacking, self.target, bar)
         if refused:
             raise CapdecError(
@@ -94,21 +78,61 @@ class Photographs(Part):
 
     def damage(self) -> list[str]:
         """Decode every photograph that is here."""
-        folder = self.found() or self.target
-        lacking = set(self.lacking(folder) or ())
-        names = [name for name in self.names() or () if name not in lacking]
+        stores = _stores()
+        readers = {store.stem: Stored(store, store.stem, (), "") for store in stores}
+        present = _present(stores)
+        names = [name for name in self._names() or () if name in present]
         with ThreadPoolExecutor(os.cpu_count()) as pool:
-            bar = tqdm(
-                pool.map(lambda name: _damage(folder / name), names), self.name, len(names), leave=False
-            )
-            return [line for line in bar if line]
+            lines = pool.map(lambda name: _damage(readers[coco.folder_of(name)], name), names)
+            return [line for line in tqdm(lines, self.name, len(names), leave=False) if line]
+
+    def _target_stores(self) -> list[Path]:
+        return [self.target / folder for folder in coco.FOLDERS]
+
+    def _names(self) -> list[str] | None:
+        """Return the photographs' names; None without the file of captions."""
+        captions = first_present(self.corpus, "dataset_coco.json")
+        return None if captions is None else [name for name, _ in told(captions)[self.split]]
+
+    def _lacking(self, stores: Sequence[Path]) -> list[str] | None:
+        """Return the photographs that are in none of some stores; None without the file of captions."""
+        names, present = self._names(), _present(stores)
+        return None if names is None else [name for name in names if name not in present]
 
 
-def _entries(folder: Path) -> list[os.DirEntry]:
-    return list(os.scandir(folder)) if folder.is_dir() else []
+def told(captions: Path) -> Told:
+    """Return what COCO's file of captions tells, read once as long as it does not change."""
+    facts = captions.stat()
+    return _told(captions, facts.st_size, facts.st_mtime_ns)
 
 
-def _fetch_all(names: list[str], folder: Path, bar: tqdm) -> list[RefusedError]:
+@functools.lru_cache(maxsize=1)
+def _told(captions: Path, _size: int, _time: int) -> Told:
+    return coco.read_captions(captions)
+
+
+def _stores() -> list[Path]:
+    """Return the folders, or archives of them, that the corpus reads photographs from."""
+    found = (first_present("coco", folder, f"{folder}.zip") for folder in coco.FOLDERS)
+    return [store for store in found if store]
+
+
+def _present(stores: Sequence[Path]) -> set[str]:
+    """Return the names of the files in some folders, or archives of them."""
+    return {name for store in stores for name in _names_in(store)}
+
+
+def _names_in(store: Path) -> Iterable[str]:
+    if store.suffix != ".zip":
+        return [entry.name for entry in store.iterdir()] if store.is_dir() else []
+    try:
+        with zipfile.ZipFile(store) as archive:
+            return [Path(name).name for name in archive.namelist() if name.startswith(f"{store.stem}/")]
+    except (OSError, zipfile.BadZipFile) as error:
+        raise CapdecError(f"{store} is truncated or no zip archive: {error}") from None
+
+
+def _fetch_all(names: Sequence[str], folder: Path, bar: tqdm) -> list[RefusedError]:
     """Fetch photographs, several at a time, and return the refusals, up to a limit; another failure ends it."""
     refused = []
     with _threads() as pool:
@@ -133,27 +157,32 @@ def _threads() -> Iterator[ThreadPoolExecutor]:
         pool.shutdown(cancel_futures=True)
 
 
-def _fetch(name: str, folder: Path) -> None:
-    data = get(f"{SERVER}/{name}")
-    if trouble := _trouble(io.BytesIO(data)):
-        raise RefusedError(f"{SERVER}/{name} gives no whole JPEG photograph: {trouble}")
-    path = folder / name
+def _fetch(name: str, target: Path) -> None:
+    folder = coco.folder_of(name)
+    data = get(f"{SERVER}/{folder}/{name}")
+    if trouble := _trouble(data):
+        raise RefusedError(f"{SERVER}/{folder}/{name} gives no whole JPEG photograph: {trouble}")
+    path = target / folder / name
     with writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
         partial_of(path).write_bytes(data)
         partial_of(path).replace(path)
 
 
-def _damage(path: Path) -> str:
-    trouble = _trouble(path)
-    return f"{path} cannot be decoded: {trouble}" if trouble else ""
-
-
-def _trouble(source: Path | io.BytesIO) -> str:
+def _trouble(data: bytes) -> str:
     """Say why a JPEG cannot be decoded; nothing where it can. An eighth of the size shows all that is cut off."""
     try:
-        with Image.open(source, formats=("JPEG",)) as image:
+        with Image.open(io.BytesIO(data), formats=("JPEG",)) as image:
             image.draft("RGB", (image.width // 8, image.height // 8))
             image.load()
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        return str(error)
+    return ""
+
+
+def _damage(reader: Stored, name: str) -> str:
+    try:
+        reader.whole([name])
+    except CapdecError as error:
         return str(error)
     return ""

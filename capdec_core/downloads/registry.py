@@ -4,31 +4,27 @@ Checksums are those that others who distribute the files put on record; where no
 lists of photographs stand in. The cards in `data/` say which come from where.
 """
 
-import re
 from pathlib import Path
 
+from capdec_core.corpora import flickr8k, flickr30k
+from capdec_core.corpora.told import Told
 from capdec_core.downloads import karpathy
 from capdec_core.downloads.captions import Captions, expect
 from capdec_core.downloads.flickr30k import make_captions
 from capdec_core.downloads.parts import Part
-from capdec_core.downloads.photographs import SERVER, Photographs
+from capdec_core.downloads.photographs import SERVER, Photographs, told
 from capdec_core.downloads.released import Released
 from capdec_core.downloads.transport import Remote
-from capdec_core.errors import CapdecError
+from capdec_core.files import digest
 
-COCO_COUNTS = {
-    "train": (82_783, 414_113),
-    "restval": (30_504, 152_634),
-    "val": (5_000, 25_010),
-    "test": (5_000, 25_010),
-}
-"""Images and captions by split; the captioner trains on train and restval, 113,287 images and 566,747 captions."""
+COCO_COUNTS = {"train": (113_287, 566_747), "val": (5_000, 25_010), "test": (5_000, 25_010)}
+"""Images and captions by split; Karpathy's restval is part of train."""
 
-COCO_IDS = {
-    "val": "a58d7185decc0929e23ccdd0b5a83c6e90b0acc0d06e9d9e88649ce1e0a78ad0",
-    "test": "642299954c9ed5adc4601fe35191da39519bbf384c7c827e4c4ad1c99c9f9609",
+COCO_NAMES = {
+    "val": "2249516a9a59afa4616ed848ab0d430ce60f24812ac07c9b1986e41852743e49",
+    "test": "bcc6b5fa3a15e158e72461b607a134fd44d3175627fc5ae8d7776eda79d9e80b",
 }
-"""`karpathy.id_hash` of the photographs of Karpathy's validation and test splits."""
+"""`files.digest` of the sorted names of the photographs in Karpathy's validation and test splits."""
 
 FLICKR8K_COUNTS = {"train": (6_000, 30_000), "val": (1_000, 5_000), "test": (1_000, 5_000)}
 FLICKR30K_COUNTS = {"train": 22_007, "val": 772, "test": 757}
@@ -44,46 +40,41 @@ FLICKR8K_ZIP = Remote(
 )
 """The MD5 is the one by which the download scripts of libtorch's and R torch's data sets check the same address."""
 
-_COCO_NAME = re.compile(r"(?P<half>train|val)2014/COCO_(?P=half)2014_\d{12}\.jpg")
 _COCO_PROBE = f"{SERVER}/val2014/COCO_val2014_000000391895.jpg"
 
 
+def _counts(found: Told) -> dict[str, tuple[int, int]]:
+    """Return (images, captions) of each split."""
+    return {split: (len(rows), sum(len(captions) for _, captions in rows)) for split, rows in found.items()}
+
+
 def _check_coco(path: Path) -> None:
-    told = karpathy.summary(path)
-    expect(path, told.counts(), COCO_COUNTS)
-    for split, wanted in COCO_IDS.items():
-        if karpathy.id_hash(told.photographs[split]) != wanted:
-            raise CapdecError(f"{path}: the images of split {split} are not those of Karpathy's split")
-    for name in (name for names in told.photographs.values() for name in names):
-        if not _COCO_NAME.fullmatch(name):
-            raise CapdecError(f"{path} names a photograph {name!r}, which is none of COCO 2014")
+    found = told(path)
+    expect(path, _counts(found), COCO_COUNTS)
+    names = {split: digest(sorted(name for name, _ in found[split])) for split in COCO_NAMES}
+    expect(path, names, COCO_NAMES)
 
 
 def _check_flickr8k(path: Path) -> None:
-    from capdec_core.corpora.flickr8k import read_captions
-
-    told = read_captions(path)
-    counts = {split: (len(rows), sum(len(row[1]) for row in rows)) for split, rows in told.items()}
-    expect(path, counts, FLICKR8K_COUNTS)
+    expect(path, _counts(flickr8k.read_captions(path)), FLICKR8K_COUNTS)
 
 
 def _check_flickr30k(path: Path) -> None:
-    from capdec_core.corpora.flickr30k import read_captions
+    found = flickr30k.read_captions(path)
+    expect(path, {split: len(rows) for split, rows in found.items()}, FLICKR30K_COUNTS)
 
-    expect(path, {split: len(rows) for split, rows in read_captions(path).items()}, FLICKR30K_COUNTS)
 
-
-def _coco(name: str, splits: tuple[str, ...], what: str) -> Photographs:
-    count = sum(COCO_COUNTS[split][0] for split in splits)
+def _coco(split: str, what: str) -> Photographs:
+    count = COCO_COUNTS[split][0]
     return Photographs(
-        name=f"coco/{name}",
+        name=f"coco/{split}",
         what=f"{count:,} photographs, {what}",
         licence="each its author's, by Flickr's terms",
         size=count * PHOTOGRAPH_BYTES,
         probe=_COCO_PROBE,
         about=True,
         needs=("coco/captions",),
-        splits=splits,
+        split=split,
         count=count,
     )
 
@@ -99,9 +90,9 @@ _PARTS: tuple[Part, ...] = (
         member="dataset_coco.json",
         check=_check_coco,
     ),
-    _coco("val", ("val",), "Karpathy's validation split"),
-    _coco("test", ("test",), "Karpathy's test split"),
-    _coco("train", ("train", "restval"), "Karpathy's training split with restval"),
+    _coco("val", "Karpathy's validation split"),
+    _coco("test", "Karpathy's test split"),
+    _coco("train", "Karpathy's training split with restval"),
     Captions(
         name="flickr8k/captions",
         what="40,000 captions of 8,000 photographs",

@@ -31,7 +31,10 @@ ATTEMPTS = 6
 BACKOFF, LONGEST_PAUSE, LONGEST_RETRY_AFTER = 1.0, 60, 600
 """Seconds: of the first pause (then doubled), the longest one, and the longest one that a server may ask for."""
 
-SMALL, BLOCK = 50_000_000, 1 << 20
+SMALL = 50_000_000
+BLOCK = 1 << 14
+"""Bytes: the most of a small file, and what is written at once; a cut loses less than that."""
+
 GO_ON = "What was fetched so far is kept; call again to go on from there."
 
 
