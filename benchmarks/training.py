@@ -9,7 +9,6 @@ from typing import Any
 import torch
 
 from benchmarks.data import TrainingData, photo_data
-from benchmarks.flops import peak_flops, training_flops
 from benchmarks.measure import Side, compare, synchronise
 from benchmarks.presets import Preset, paper_presets, reference_model
 from benchmarks.reference import ClipCaptionModel
@@ -18,6 +17,7 @@ from benchmarks.world import World, load_world
 from capdec_core.budget import Budget
 from capdec_core.captioner import Captioner
 from capdec_core.noise import Gaussian
+from capdec_core.planning.operations import peak_flops, training_flops
 from capdec_core.training import train
 
 VARIANCE = 0.016
@@ -197,7 +197,7 @@ def utilisation_table(presets: list[Preset], device: str) -> dict[str, Any]:
         "title": f"Model-flop utilisation on {gpu}",
         "columns": ["Captioner", "Batch", "Captions/s", "Tflop/s", "% of bf16 peak"],
         "rows": rows,
-        "note": "Useful operations by formula (benchmarks/flops.py) over the data sheet's dense bfloat16 peak.",
+        "note": "Useful operations by formula (planning/operations.py) over the data sheet's dense bfloat16 peak.",
     }
 
 

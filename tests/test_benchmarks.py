@@ -14,7 +14,6 @@ from tiny import random_captions, tiny_config, unit_rows
 
 from benchmarks import __main__ as suite
 from benchmarks.data import spread_rows
-from benchmarks.flops import peak_flops
 from benchmarks.losses import loss_row
 from benchmarks.measure import Side, compare, machine, spread
 from benchmarks.presets import paper_presets
@@ -24,6 +23,7 @@ from capdec_core.budget import Budget
 from capdec_core.captioner import Captioner
 from capdec_core.errors import CapdecError
 from capdec_core.noise import NoNoise
+from capdec_core.planning.operations import peak_flops
 from capdec_core.training import train
 
 

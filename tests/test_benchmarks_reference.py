@@ -9,7 +9,6 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.decoding import end_captions
-from benchmarks.flops import training_flops
 from benchmarks.presets import reference_model, renamed
 from benchmarks.reference import CaptionDataset, batch_loss, noise_injection, predict, train
 from benchmarks.reference.dataset import maximum_length
@@ -18,6 +17,7 @@ from capdec_core.budget import Budget
 from capdec_core.captioner import Captioner
 from capdec_core.decoding import beam, greedy
 from capdec_core.noise import NoNoise
+from capdec_core.planning.operations import training_flops
 from capdec_core.training import train as train_ours
 
 KINDS = ["linear", "mlp", "transformer"]

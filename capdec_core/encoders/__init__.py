@@ -66,5 +66,12 @@ def load_encoder(model: str, pretrained: str | None = None, device: str = "cpu")
 
 @cache
 def embedding_dim(model: str, pretrained: str | None = None) -> int:
-    """Return the dimension d of an encoder's embeddings; it is loaded once a process. Errors as `load_encoder`."""
+    """Return the dimension d of an encoder's embeddings, without its weights where open_clip knows the architecture.
+
+    Any other is loaded, once a process. Errors as `load_encoder`.
+    """
+    import open_clip
+
+    if model in open_clip.list_models():
+        return int(open_clip.get_model_config(model)["embed_dim"])
     return load_encoder(model, pretrained).dim

@@ -1,4 +1,4 @@
-"""How many floating-point operations a captioner's training needs, by formula, and what a GPU could do at most.
+"""How many floating-point operations a captioner's training and decoding need, by formula, and a GPU's most.
 
 Counted is useful work alone: matrix products and attention at real positions whose outcome is read, logits where a
 token is predicted, two operations a multiplication with its addition. Padding, recomputation, element-wise work and
@@ -61,6 +61,17 @@ def training_flops(config: CaptionerConfig, lengths: Iterable[int]) -> int:
         language += mapper + (1 + backward) * products
         attention += 3 * mixing
     return language + attention
+
+
+def decoding_flops(config: CaptionerConfig, width: int, tokens: int) -> int:
+    """Return the operations of `tokens` steps of decoding one image, in which `width` captions of it grow at once.
+
+    The prefix is read once; each step reads one place a caption, behind a cache that is half grown on the mean.
+    """
+    prefix, model = config.mapper.prefix_length, config.language_model
+    reading = sum(language_model_flops(model, prefix, 1))
+    place = language_model_flops(model, 1, 1)[0] + 4 * model.layers * model.width * (prefix + tokens // 2)
+    return mapper_flops(config.mapper) + reading + width * tokens * place
 
 
 def language_model_flops(config: LanguageModelConfig, positions: int, predicted: int) -> tuple[int, int]:
