@@ -185,6 +185,44 @@ def _checkpoint(
     print(f"Captioner: {export_cell(cell, profile, output)}")
 
 
+data = typer.Typer(no_args_is_help=True)
+app.add_typer(data, name="data", help="Fetch the real data sets, and say what of them is here.")
+SomeParts = Annotated[list[str] | None, typer.Argument(help="Parts; all by default.", metavar="PART")]
+
+
+@data.command("list")
+def _data_list() -> None:
+    """List every part of every data set: its size, its licence, how much of it is here."""
+    from capdec_core.downloads import command
+
+    print(*command.as_list(), sep="\n")
+
+
+@data.command("fetch")
+def _data_fetch(parts: Annotated[list[str], typer.Argument(help="Parts.", metavar="PART")]) -> None:
+    """Fetch what is missing of some parts; a fetch that was cut off goes on where it stopped."""
+    from capdec_core.downloads import command
+
+    print(*command.fetch(parts), sep="\n")
+
+
+@data.command("verify")
+def _data_verify(parts: SomeParts = None) -> None:
+    """Check the content of what is here; exit code 2 where something is damaged or not complete."""
+    from capdec_core.downloads import command
+
+    for line in command.verify(parts or []):
+        print(line, flush=True)
+
+
+@data.command("where")
+def _data_where(parts: SomeParts = None) -> None:
+    """Say where parts are, or where they would be put."""
+    from capdec_core.downloads import command
+
+    print(*command.where(parts or []), sep="\n")
+
+
 def main() -> None:
     """Run the command line; a CapdecError is one message on stderr and exit code 2."""
     try:

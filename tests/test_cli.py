@@ -40,6 +40,7 @@ def test_the_commands() -> None:
         "caption",
         "cells",
         "checkpoint",
+        "data",
         "gap",
         "miniature",
         "reference",
