@@ -55,7 +55,8 @@ bench: $(READY)  ## Speed against the reference recipe, as ratios (an hour on tw
 lock: $(READY)  ## Resolve pyproject.toml into requirements.lock and environment.yml
 	@$(BIN)/python scripts/make_lock.py
 
-sync: $(READY)  ## Bring each notebook and its paired script together
+sync: $(READY)  ## Bring each notebook and its paired script together, with the repository's address and tag
+	@$(BIN)/python scripts/stamp.py
 	@$(BIN)/jupytext --quiet --sync notebooks/[0-9]*.py
 
 clean:  ## Remove results and caches; the environment and committed artefacts stay

@@ -33,6 +33,9 @@ CHAPTERS = "[0-9][0-9]_*.ipynb"
 LINK = re.compile(r"\[([^\[\]]+)\]\((\d\d_\w+\.ipynb)(?:#[\w-]+)?\)")
 """A link from one chapter to another, in Markdown."""
 
+BADGE = re.compile(r"\[!\[[^\[\]]*\]\([^()]*\)\]\([^()]*\)")
+"""A picture that is a link, in Markdown: it opens the chapter elsewhere, and comes from the network."""
+
 QUIET = "ignore:IProgress not found"
 """tqdm warns in a notebook without ipywidgets; its progress goes to the terminal, where it belongs."""
 
@@ -141,7 +144,7 @@ def build_report(
         shutil.copy(notebooks / "index.md", stage / "source")
         present = {chapter.name for chapter in chapters}
         for chapter in chapters:
-            write_atomic(stage / "source" / chapter.name, _linked(chapter.read_text(), present))
+            write_atomic(stage / "source" / chapter.name, _bound(chapter.read_text(), present))
         write_atomic(stage / "source" / "banner.html", escape(banner))
         write_atomic(stage / "source" / "photographs.txt", photographs_part())
         _sphinx(stage / "source", stage / "html", stage / "doctrees")
@@ -151,9 +154,9 @@ def build_report(
     return output / "index.html"
 
 
-def _linked(text: str, present: Collection[str]) -> str:
-    """Return a chapter whose links to chapters that are not in the book are plain words."""
-    return LINK.sub(lambda link: link[0] if link[2] in present else link[1], text)
+def _bound(text: str, present: Collection[str]) -> str:
+    """Return a chapter without its badge, whose links to chapters that are not in the book are plain words."""
+    return LINK.sub(lambda link: link[0] if link[2] in present else link[1], BADGE.sub("", text))
 
 
 def _parameter_names(notebook: Path, source: nbformat.NotebookNode) -> list[str]:

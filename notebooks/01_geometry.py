@@ -10,11 +10,33 @@
 # # 1. The modality gap
 #
 # *How do images and their captions lie in the joint space, and what keeps them apart?*
+#
+# [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/-OWNER-/capdec-book/blob/v0.1.0/notebooks/01_geometry.ipynb)
+
+# %% tags=["remove-cell"]
+# Where the package is not installed, as in Colab, this fetches the version that this chapter belongs to.
+import importlib.util
+import os
+import subprocess
+import sys
+
+PINNED = "capdec_core @ git+https://github.com/-OWNER-/capdec-book@v0.1.0"
+if importlib.util.find_spec("capdec_core") is None:
+    package = os.environ.get("CAPDEC_PACKAGE", PINNED)
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", package]
+    done = subprocess.run(pip, capture_output=True, text=True)
+    if done.returncode:
+        raise RuntimeError(f"pip could not install {package}:\n{done.stderr}")
+    importlib.invalidate_caches()
+
+from capdec_core import bootstrap
+
+here = bootstrap.ready()
 
 # %% tags=["parameters", "remove-cell"]
-profile = "scenes"
-device = "cpu"
-seeds = 3
+profile = here.profile
+device = here.device
+seeds = here.seeds
 
 # %% tags=["hide-input"]
 from capdec_core import descriptions_geometry, figures_geometry, gallery, studies
@@ -139,7 +161,7 @@ chapter.say(geometry_prose.clusters(study))
 # two networks, two cones. And the contrastive loss, which multiplies cosines by a scale (the inverse of a temperature)
 # before it compares them, can rank the right caption first without bringing the cones together, if the scale is high.
 #
-# Both can be tried in seconds. Two small heads are trained on frozen features of the training split, with CLIP's loss at a
+# Both can be tried in seconds. Two small heads are trained on frozen features of other pairs, with CLIP's loss at a
 # fixed scale, and judged on test pairs. Each modality's mean is taken from the features first, so any gap is of the
 # heads' own making. Heads with a hidden layer begin in cones; linear heads hardly do.
 

@@ -11,11 +11,33 @@
 #
 # *Which noise should be added to a caption's embedding in training, and how much of it, so that the decoder can read
 # images?*
+#
+# [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/-OWNER-/capdec-book/blob/v0.1.0/notebooks/02_noise_types.ipynb)
+
+# %% tags=["remove-cell"]
+# Where the package is not installed, as in Colab, this fetches the version that this chapter belongs to.
+import importlib.util
+import os
+import subprocess
+import sys
+
+PINNED = "capdec_core @ git+https://github.com/-OWNER-/capdec-book@v0.1.0"
+if importlib.util.find_spec("capdec_core") is None:
+    package = os.environ.get("CAPDEC_PACKAGE", PINNED)
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", package]
+    done = subprocess.run(pip, capture_output=True, text=True)
+    if done.returncode:
+        raise RuntimeError(f"pip could not install {package}:\n{done.stderr}")
+    importlib.invalidate_caches()
+
+from capdec_core import bootstrap
+
+here = bootstrap.ready()
 
 # %% tags=["parameters", "remove-cell"]
-profile = "scenes"
-device = "cpu"
-seeds = 3
+profile = here.profile
+device = here.device
+seeds = here.seeds
 
 # %% tags=["hide-input"]
 from capdec_core import descriptions, figures, gallery, studies, tables

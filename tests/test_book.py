@@ -165,7 +165,7 @@ def test_sync_keeps_cell_ids(tmp_path):
     notebook = tmp_path / CHAPTERS[0].name
     before = [cell.id for cell in nbformat.read(notebook, as_version=4).cells]
     script = notebook.with_suffix(".py")
-    script.write_text(script.read_text().replace('device = "cpu"', 'device = "cuda"'))
+    script.write_text(script.read_text().replace("device = here.device", 'device = "cuda"'))
     jupytext.cli.jupytext(["--quiet", "--sync", str(script)])
     after = nbformat.read(notebook, as_version=4)
     assert [cell.id for cell in after.cells] == before
@@ -220,8 +220,9 @@ def test_kernel_has_one_thread_is_quiet_about_widgets_and_keeps_the_readers_filt
 
 
 def test_a_book_of_some_chapters_links_to_no_other(tmp_path):
-    """A link to a chapter that is left out is plain words; one that stays is a link."""
-    told = "See [chapter 2](02_other.ipynb#a-heading) and [chapter 3](03_last.ipynb)."
+    """A link to a chapter that is left out is plain words; one that stays is a link; a badge is not there."""
+    badge = "[![Open in Colab](https://a.example/badge.svg)](https://a.example/01_only.ipynb)"
+    told = f"{badge}\n\nSee [chapter 2](02_other.ipynb#a-heading) and [chapter 3](03_last.ipynb)."
     folder = _book(tmp_path / "book", prose(f"# 1. Only\n\n{told}"))
     for name in ("02_other", "03_last"):
         write_notebook(folder / f"{name}.ipynb", prose(f"# {name}\n\n## A heading"))
@@ -231,3 +232,5 @@ def test_a_book_of_some_chapters_links_to_no_other(tmp_path):
     assert "See chapter 2 and <a" in text
     assert 'href="03_last.html"' in text
     assert "A part." in text
+    assert "a.example" not in text
+    assert "Colab" not in text

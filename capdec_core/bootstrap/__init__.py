@@ -1,0 +1,39 @@
+"""The first step of a chapter: what its package still needs, what this machine can do, which profile it is given.
+
+Nothing outside the standard library, and nothing that only the package's own requirements bring, is imported before
+they are complete.
+"""
+
+from dataclasses import dataclass
+
+from capdec_core import paths
+from capdec_core.bootstrap.packages import complete
+
+
+@dataclass(frozen=True)
+class Here:
+    """What a chapter's parameters are on this machine, where nobody sets them."""
+
+    profile: str
+    device: str
+    seeds: int
+
+
+def ready() -> Here:
+    """Make the package usable where it came without a checkout, and say which profile and device this machine gets.
+
+    A checkout's packages are its own affair (`make env`): there nothing is installed.
+
+    Raises:
+        CapdecError: what the package needs cannot be installed beside what is here.
+    """
+    if paths.INSTALLED.is_dir():
+        complete()
+    import torch
+
+    from capdec_core.profiles import load_profile
+
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    profile = load_profile("scenes", device)
+    print(f"Profile {profile.name} on {device}.")
+    return Here(profile.name, device, profile.seeds)
