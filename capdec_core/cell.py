@@ -24,6 +24,7 @@ DECIDING_CODE = (
     "embeddings.py",
     "gguf_file.py",
     "gpt2.py",
+    "imported",
     "incremental.py",
     "language_model.py",
     "mapper.py",
@@ -167,8 +168,37 @@ class Retrieved:
         return digest(asdict(self))[:16]
 
 
+@dataclass(frozen=True)
+class Imported:
+    """Captions of a captioner that others trained and published; nothing is trained for it.
+
+    Attributes:
+        corpus, encoder, tokenizer: fingerprints.
+        checkpoint: a `capdec_core.imported.settings.PublishedSettings` as its dictionary.
+        language_model: the name of the GPT-2 that it speaks through.
+        decoding: the profile's settings as a dictionary.
+        evaluations: what is decoded.
+        code: hash of the modules that read and decode it.
+    """
+
+    corpus: str
+    encoder: str
+    tokenizer: str
+    checkpoint: dict[str, Any]
+    language_model: str
+    decoding: dict[str, Any]
+    evaluations: tuple[Evaluation, ...]
+    seed: int = 0
+    code: str = field(default_factory=code_fingerprint)
+
+    @property
+    def id(self) -> str:
+        """The name in the store: 16 hex digits."""
+        return digest(asdict(self))[:16]
+
+
 class StoredCell(Protocol):
-    """What the store keeps under a name: a trained cell, one decoded in another way, or retrieved captions."""
+    """What the store keeps under a name: a trained cell, one decoded in another way, or captions from elsewhere."""
 
     @property
     def id(self) -> str:

@@ -17,10 +17,11 @@ from capdec_core.bridges import Bridge, FittedBridge, bridge_from_dict
 from capdec_core.bridges.serial import moves_from_dicts
 from capdec_core.budget import Budget
 from capdec_core.captioner import Captioner, CaptionerConfig
-from capdec_core.cell import CellConfig, Decoded, Evaluation, Retrieved, StoredCell
+from capdec_core.cell import CellConfig, Decoded, Evaluation, Imported, Retrieved, StoredCell
 from capdec_core.decoding import beam_candidates, caption_encoder, decode_with, decoding_from_dict
 from capdec_core.distributed import train_together
 from capdec_core.files import write_json
+from capdec_core.imported.speak import speak
 from capdec_core.material import Material, pretrained_language_model
 from capdec_core.side_by_side import Run, train_side_by_side
 from capdec_core.store import CAPTIONER, CellStore
@@ -47,6 +48,9 @@ def run_cells(cells: Sequence[StoredCell], material: Material, store: CellStore,
         elif isinstance(cell, Retrieved):
             if not store.has(cell):
                 _retrieve(cell, material, store, device)
+        elif isinstance(cell, Imported):
+            if not store.has(cell):
+                _import(cell, material, store, device)
         elif not isinstance(cell, CellConfig):
             raise TypeError(f"nothing computes a {type(cell).__name__}")
 
@@ -221,6 +225,15 @@ def _retrieve(cell: Retrieved, material: Material, store: CellStore, device: str
         facts |= {"images_per_second": images / (finished - fitted), "bridge": {"memory": bridge.memory}}
         facts |= {"parameters": 0, "trainable_parameters": 0, "mean_cosine": None}
         write_json(folder / "record.json", facts | machine(device) | {"peak_memory": peak_memory(device)})
+
+
+def _import(cell: Imported, material: Material, store: CellStore, device: str) -> None:
+    """Let a published captioner speak; nothing is trained."""
+    with store.writing(cell) as folder:
+        spoken = speak(cell, material, device)
+        write_json(folder / "captions.json", spoken.captions)
+        facts = spoken.facts | {"peak_memory": peak_memory(device)}
+        write_json(folder / "record.json", record(spoken.captioner, facts, device))
 
 
 def _timed(

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from capdec_core.budget import Budget
 from capdec_core.encoders.config import MiniatureConfig
 from capdec_core.errors import CapdecError
+from capdec_core.imported.settings import PublishedSettings
 
 if TYPE_CHECKING:
     from capdec_core.language_model import PretrainedConfig
@@ -259,6 +260,7 @@ class Profile:
     """One scale of the book; `seeds` is how many trainings a headline condition has.
 
     `pretraining` is the budget of a language model without a name, which is trained on the corpus's own captions.
+    `pretrained_capdec` is Study A's baseline as it was published; it speaks through the profile's GPT-2, by name.
     """
 
     name: str
@@ -282,6 +284,7 @@ class Profile:
     protocol: ProtocolSettings
     pretraining: Budget | None = None
     miniature: MiniatureConfig | None = None
+    pretrained_capdec: PublishedSettings | None = None
     chapters: list[str] | None = None
     partial: bool = False
 
@@ -289,4 +292,8 @@ class Profile:
         if self.pretraining is None and isinstance(self.language_model, LanguageModelSettings):
             raise CapdecError(
                 f"profile {self.name}: missing key 'pretraining': its language model is trained here"
+            )
+        if self.pretrained_capdec and isinstance(self.language_model, LanguageModelSettings):
+            raise CapdecError(
+                f"profile {self.name}: 'pretrained_capdec' speaks through a GPT-2 by name; its language model has none"
             )

@@ -5,11 +5,12 @@ from dataclasses import asdict, dataclass, field, replace
 
 from capdec_core.bridges import Bridge, Sight
 from capdec_core.budget import Budget
-from capdec_core.cell import CellConfig, Decoded, Evaluation, Retrieved, Source, StoredCell
+from capdec_core.cell import CellConfig, Decoded, Evaluation, Imported, Retrieved, Source, StoredCell
 from capdec_core.decoding import Beam, Decoding
+from capdec_core.imported.settings import PublishedSettings
 from capdec_core.material import Material, captioner_settings
 from capdec_core.noise import NoNoise, Perturbation
-from capdec_core.profiles import MapperSettings, Profile
+from capdec_core.profiles import MapperSettings, NamedLanguageModelSettings, Profile
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,7 @@ class Condition:
         decoding: another way to decode the same trained captioners; of test images alone, from `evaluate`.
         bridge: moves on either side of the gap and noise, in place of `noise`.
         dim: dimension to which heads reduce the joint embedding (`capdec_core.encoders.reduced`).
+        checkpoint: a published captioner, which is not trained here; `noise` is then what it was trained with.
     """
 
     family: str
@@ -49,6 +51,7 @@ class Condition:
     decoding: Decoding | None = None
     bridge: Bridge | None = None
     dim: int | None = None
+    checkpoint: PublishedSettings | None = None
 
     @property
     def across(self) -> Bridge:
@@ -70,6 +73,8 @@ def cells_of(condition: Condition, profile: Profile, material: Material) -> list
 
     So do bridges that leave training texts alone: they decode one training from images that each moves its own way.
     """
+    if condition.checkpoint is not None:
+        return [_imported(condition, condition.checkpoint, profile, material)]
     bridge, material = condition.across, material.at(condition.dim)
     if bridge.retrieves:
         return [_retrieved(condition, profile, material)]
@@ -83,6 +88,21 @@ def cells_of(condition: Condition, profile: Profile, material: Material) -> list
         return list(trained)
     asked = tuple(e for e in _evaluations(condition, profile) if e.key == condition.evaluation("test"))
     return [Decoded(cell, condition.decoding.to_dict(), asked) for cell in trained]
+
+
+def _imported(
+    condition: Condition, checkpoint: PublishedSettings, profile: Profile, material: Material
+) -> Imported:
+    assert isinstance(profile.language_model, NamedLanguageModelSettings)  # as the profile saw to
+    return Imported(
+        corpus=material.corpus,
+        encoder=material.encoder,
+        tokenizer=material.tokenizer,
+        checkpoint=asdict(checkpoint),
+        language_model=profile.language_model.name,
+        decoding=asdict(profile.decoding),
+        evaluations=_evaluations(condition, profile),
+    )
 
 
 def _retrieved(condition: Condition, profile: Profile, material: Material) -> Retrieved:
