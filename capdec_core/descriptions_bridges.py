@@ -1,5 +1,6 @@
 """Alternative texts of chapter 7's charts, written from what they draw."""
 
+import math
 from collections.abc import Mapping, Sequence
 
 import pandas as pd
@@ -38,11 +39,25 @@ def of_pareto(fronts: Mapping[str, pd.DataFrame]) -> str:
 def of_law(tests: Sequence[LawTest]) -> str:
     """Describe `figures_bridges.law_figure`: best variance, its interval and the prediction of each encoder."""
     rows = [
-        f"{t.curve.encoder}, d = {t.curve.dim}: best {t.best:.3g} ({t.low:.3g} to {t.high:.3g}), "
-        f"predicted {t.curve.predicted:.3g}"
+        f"{t.curve.encoder}, d = {t.curve.dim}: best {t.best:.3g} ({t.low:.3g} to {t.high:.3g})"
+        + (f", predicted {t.curve.predicted:.3g}" if math.isfinite(t.curve.predicted) else "")
         for t in tests
     ]
     return f"Validation CIDEr against the variance of Gaussian noise. {'; '.join(rows)}."
+
+
+def of_beside(table: pd.DataFrame) -> str:
+    """Describe `figures_bridges.beside_figure`: every way's score on either side."""
+    rows = [
+        f"{row['title']}: "
+        + ", ".join(
+            f"{spoken((row[name], row[f'{name}_low'], row[f'{name}_high']))} {where}"
+            for name, where in (("here", "across corpora"), ("there", "in domain"))
+            if math.isfinite(row[name])
+        )
+        for row in table.to_dict("records")
+    ]
+    return f"CIDEr in points with 95% intervals, by way, across corpora and in domain. {'; '.join(rows)}."
 
 
 def of_tests(table: pd.DataFrame) -> str:

@@ -129,22 +129,44 @@ def pareto_figure(ranking: pd.DataFrame, fronts: Mapping[str, pd.DataFrame]) -> 
 def law_figure(tests: Sequence[LawTest]) -> Figure:
     """Draw each encoder's noise curve over the variance as a multiple of the law's: the law says 1.
 
-    Curves without a solution of the law are left out. Bars at the foot are the intervals of the best variance.
+    Curves without a solution of the law are left out; where none has one, all are drawn over the variance itself.
+    Bars at the foot are the intervals of the best variance.
     """
     colours = [mark.colour for mark in SIGHTS.values()]
     with style():
         figure = Figure(figsize=(7.7, 4.2))
         axes = figure.add_subplot()
         axes.set_xscale("log", base=2)
-        axes.axvline(1, color=INK, linewidth=1, linestyle=(0, (1, 2)))
-        shown = [test for test in tests if np.isfinite(test.curve.predicted)]
-        for place, test in enumerate(shown):
+        solved = [test for test in tests if np.isfinite(test.curve.predicted)]
+        if solved:
+            axes.axvline(1, color=INK, linewidth=1, linestyle=(0, (1, 2)))
+        for place, test in enumerate(solved or tests):
             _law_curve(axes, test, Mark(colours[place % len(colours)], "osD^v"[place % 5]), place)
-        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-        axes.set(xlabel="Variance of the Gaussian noise, as a multiple of v*")
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.3g}"))
+        axes.set(xlabel=f"Variance of the Gaussian noise{', as a multiple of v*' if solved else ''}")
         axes.set_ylabel("CIDEr of captions of validation images,\nas a share of the best")
-        if shown:
-            figure.legend(loc="outside upper left", ncols=2, fontsize=9)
+        figure.legend(loc="outside upper left", ncols=2, fontsize=9)
+    return figure
+
+
+def beside_figure(table: pd.DataFrame) -> Figure:
+    """Draw every way across corpora (filled) under the same way in domain (open), the best across at the top.
+
+    Args:
+        table: `Bridges.beside`.
+    """
+    sides = {"there": (0.16, PAPER, "in domain"), "here": (-0.16, INK, "across corpora")}
+    with style():
+        figure = Figure(figsize=(7.7, 1.2 + 0.34 * len(table)))
+        axes = figure.add_subplot()
+        for name, (above, inside, label) in sides.items():
+            for height, row in zip(np.arange(len(table))[::-1], table.to_dict("records"), strict=True):
+                triple = (row[name], row[f"{name}_low"], row[f"{name}_high"])
+                estimate(axes, triple, height + above, Mark(INK), markerfacecolor=inside)
+            axes.plot([], [], color=INK, marker="o", markerfacecolor=inside, linestyle="none", label=label)
+        _rows(axes, table.title.tolist())
+        axes.set_xlabel(QUALITY)
+        figure.legend(loc="outside upper left", ncols=2, fontsize=9)
     return figure
 
 
@@ -252,14 +274,16 @@ def _cost_axis(axes: Axes, column: str) -> None:
 def _law_curve(axes: Axes, test: LawTest, mark: Mark, place: int) -> None:
     """Draw one curve as shares of its best score, and the interval of its best variance at the foot."""
     found, best = test.curve, max(test.curve.means) or 1.0
+    solved = np.isfinite(found.predicted)
+    unit, law = (found.predicted, f", v* = {found.predicted:.3g}") if solved else (1.0, "")
     middle, low, high = (
         np.array([getattr(e, end) for e in test.estimates]) / best for end in ("value", "low", "high")
     )
     axes.errorbar(
-        np.array(found.variances) / found.predicted, middle, yerr=[middle - low, high - middle],
+        np.array(found.variances) / unit, middle, yerr=[middle - low, high - middle],
         color=mark.colour, marker=mark.marker, elinewidth=1,
-        label=f"{found.encoder}, d = {found.dim}, v* = {found.predicted:.3g}",
+        label=f"{found.encoder}, d = {found.dim}{law}",
     )  # fmt: skip
-    ends = np.array([test.low, test.high]) / found.predicted
+    ends = np.array([test.low, test.high]) / unit
     height = 0.03 + 0.04 * place
     axes.plot(ends, [height] * 2, color=mark.colour, linewidth=4, transform=axes.get_xaxis_transform())

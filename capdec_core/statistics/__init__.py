@@ -19,6 +19,7 @@ from capdec_core.statistics.intervals import (
     bootstrap_statistic,
     paired_difference,
     paired_statistic_difference,
+    unpaired_difference,
 )
 from capdec_core.statistics.trend import (
     LevelDifferences,
@@ -47,4 +48,5 @@ __all__ = [
     "paired_statistic_equivalence",
     "slope_equivalence",
     "smallest_detectable_difference",
+    "unpaired_difference",
 ]

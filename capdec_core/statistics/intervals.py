@@ -1,5 +1,6 @@
 """Percentile bootstrap intervals of one system's score and of two systems' difference."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -84,6 +85,23 @@ def paired_statistic_difference(
     `a` and `b` map the same counts (resamples, images) to scores (resamples, seeds).
     """
     return estimate([a, b], [1, -1], images, resamples, generator, level)[0]
+
+
+def unpaired_difference(a: Estimate, b: Estimate) -> Estimate:
+    """Return a minus b with an interval made of the two intervals alone, as if their samples were independent.
+
+    Zou and Donner 2008, "Construction of confidence limits about effect measures: a general approach". Where both
+    were scored on the same images, which are easy or hard for both, the interval is too wide and not too narrow; with
+    the scores at hand `paired_difference` is sharper. ValueError where the levels differ.
+    """
+    if a.level != b.level:
+        raise ValueError(f"intervals of levels {a.level} and {b.level} make no interval of a difference")
+    value = a.value - b.value
+    low = value - math.hypot(a.value - a.low, b.high - b.value)
+    high = value + math.hypot(a.high - a.value, b.value - b.low)
+    error = math.hypot(a.standard_error, b.standard_error)
+    images, seeds = min(a.n_images, b.n_images), min(a.n_seeds, b.n_seeds)
+    return Estimate(value, low, high, a.level, error, images, seeds)
 
 
 def paired_means(*scores: np.ndarray) -> tuple[list[Statistic], int]:

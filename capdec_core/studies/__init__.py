@@ -2,14 +2,19 @@
 
 A study module has `conditions(profile, seeds)`, its grid as a list of `Condition`, and
 `view(profile, results, device)`, what the chapter's notebook shows (a `capdec_core.studies.view.StudyView`).
+`grid_of` is the part of the grid that a profile's corpus can fill.
 """
 
 from importlib import import_module
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from capdec_core.corpora import trains_on_text
 from capdec_core.errors import CapdecError
 from capdec_core.profiles import Profile
+
+if TYPE_CHECKING:
+    from capdec_core.studies.conditions import Condition
 
 NOTEBOOKS: dict[str, str] = {
     "geometry": "01_geometry",
@@ -42,6 +47,22 @@ def study_named(name: str) -> ModuleType:
     return import_module(f"capdec_core.studies.{name}")
 
 
+def grid_of(name: str, profile: Profile, seeds: int) -> "list[Condition]":
+    """Return a study's conditions; where the training split is text only, those that take no training image.
+
+    CapdecError for a study that there is not, or, in that case, one that the profile's book leaves out.
+    """
+    found: list[Condition] = study_named(name).conditions(profile, seeds)
+    if not trains_on_text(profile.corpus.name):
+        return found
+    if name not in book_of(profile):
+        raise CapdecError(
+            f"the study {name!r} is not in the book of {profile.name}, whose corpus trains on captions without "
+            f"photographs; it has: {', '.join(book_of(profile))}"
+        )
+    return [condition for condition in found if not condition.needs_images]
+
+
 def run(name: str, profile: str, device: str = "cpu", seeds: int | None = None) -> Any:
     """Return what a chapter shows; cells that the store lacks are computed first.
 
@@ -49,4 +70,4 @@ def run(name: str, profile: str, device: str = "cpu", seeds: int | None = None) 
     """
     from capdec_core.studies.running import run_study
 
-    return run_study(study_named(name), profile, device, seeds)
+    return run_study(name, profile, device, seeds)

@@ -24,6 +24,7 @@ from capdec_core.studies.bridges_grid import (
     texts_moved,
     timed,
 )
+from capdec_core.studies.bridges_in_domain import in_domain
 from capdec_core.studies.bridges_law import training_cosines
 from capdec_core.studies.bridges_view import Bridges
 from capdec_core.studies.conditions import Condition
@@ -55,8 +56,9 @@ def conditions(profile: Profile, seeds: int) -> list[Condition]:
 def view(profile: Profile, results: Results, device: str) -> Bridges:
     """Return what the chapter shows."""
     material = prepare(profile, device)
-    dims = [None, *profile.calibration.dims]
-    return Bridges(profile, results, {dim: training_cosines(material.at(dim)) for dim in dims})
+    dims = [None, *(dim for dim in profile.calibration.dims if dim in material.reduced)]
+    spaces = {dim: training_cosines(material.at(dim)) for dim in dims}
+    return Bridges(profile, results, spaces, in_domain(profile))
 
 
 def _of_chapter_2(profile: Profile, seeds: int) -> list[Condition]:

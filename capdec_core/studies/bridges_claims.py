@@ -1,13 +1,14 @@
 """What the papers behind the bridges claim, with verdicts that follow from the chapter's tests alone."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
 
 from capdec_core.bridges.shaped import Source
 from capdec_core.chart_style import POINTS
 from capdec_core.statistics import Estimate, smallest_detectable_difference
 from capdec_core.studies.bridges_grid import GAUSSIAN, SHAPES_OF, WAYS, reduced_family
-from capdec_core.studies.bridges_law import LEVEL, LawTest
+from capdec_core.studies.bridges_law import LEVEL, MATCHED, LawTest
 from capdec_core.studies.bridges_tests import (
     COLLAPSE,
     DECAP,
@@ -27,34 +28,44 @@ from capdec_core.studies.phrases import capital, comparison, tested, within_sent
 from capdec_core.studies.results import Results
 
 OWN = "This book"
+_LAW = "The best Gaussian noise turns texts as far as images are turned from their captions."
+_LIKE = "Noise shaped like {} is better than isotropic noise at the same cosine."
+_SHAPED: dict[Source, tuple[str, str]] = {
+    "pairs": ("CLOSE", _LIKE.format("the residual of pairs")),
+    "clusters": (OWN, _LIKE.format("the captions of one image")),
+}
+"""Who says what of noise, by what its shape is learned from."""
 BY_SIGN: dict[int, Verdict] = {1: "supported", -1: "not supported", 0: "undecided"}
 
 
 def claims(
     results: Results, choice: Choice, found: Sequence[Evidence], laws: Sequence[LawTest]
 ) -> list[Claim]:
-    """Return the claims of the papers and two hypotheses of this book, with verdicts."""
+    """Return the claims of the papers and the hypotheses of this book, with verdicts, as far as they were tested."""
     tests = {test.question: test for test in found}
+    shaped = [
+        _shaped(results, choice, tests, source) for source in _SHAPED if SHAPES_OF[source][0] in choice.ways
+    ]
+    law = [_law(results, laws[0], tests[NOISE])] if MATCHED in laws[0].curve.cosines else []
     return [
-        _enough(
-            "CapDec",
-            "Noise is enough: a decoder trained on texts with noise reads images as one that is trained on them.",
-            [tests[question] for question in (NOISE_ENOUGH, NOISE)],
+        *(
+            paper.judge(paper.source, paper.said, [tests[question] for question in paper.questions])
+            for paper in _PAPERS
+            if paper.questions[0] in tests
         ),
-        _enough(
-            "DrML",
-            "The gap is a constant vector: once it is shifted away, texts stand for images.",
-            [tests[question] for question in (SHIFT_ENOUGH, SHIFT, SHIFT_GAUSSIAN)],
-        ),
-        _better("DeCap", "Projection on a memory of captions is better than noise.", [tests[DECAP]]),
-        _better("C3", "Collapse and corrupt is better than noise alone.", [tests[COLLAPSE]]),
-        _better("CLOSE", "A linear adapter with noise is better than noise alone.", [tests[LINEAR]]),
-        _shaped(results, choice, tests, "pairs", "CLOSE", "the residual of pairs"),
-        _shaped(results, choice, tests, "clusters", OWN, "the captions of one image"),
+        *shaped,
         _text_only(text_only_test(found, choice)),
-        _law(results, laws[0], tests[NOISE]),
+        *law,
         *_other_dimensions(results, laws[1:]),
     ]
+
+
+def untested(choice: Choice, found: Sequence[Evidence], laws: Sequence[LawTest]) -> list[tuple[str, str]]:
+    """Return who says what of the claims that could not be tested, since they take training images."""
+    asked = {test.question for test in found}
+    papers = [(paper.source, paper.said) for paper in _PAPERS if paper.questions[0] not in asked]
+    shaped = [_SHAPED[source] for source in _SHAPED if SHAPES_OF[source][0] not in choice.ways]
+    return [*papers, *shaped, *([] if MATCHED in laws[0].curve.cosines else [(OWN, _LAW)])]
 
 
 def _enough(source: str, said: str, used: Sequence[Evidence]) -> Claim:
@@ -75,15 +86,41 @@ def _better(source: str, said: str, used: Sequence[Evidence]) -> Claim:
     return Claim(source, said, BY_SIGN[used[0].sign], reason, tuple(used))
 
 
+class _Said(NamedTuple):
+    """A paper's claim: who says what, how it is judged, and by which tests, the first of which decides."""
+
+    source: str
+    said: str
+    judge: Callable[[str, str, Sequence[Evidence]], Claim]
+    questions: tuple[str, ...]
+
+
+_PAPERS = (
+    _Said(
+        "CapDec",
+        "Noise is enough: a decoder trained on texts with noise reads images as one that is trained on them.",
+        _enough,
+        (NOISE_ENOUGH, NOISE),
+    ),
+    _Said(
+        "DrML",
+        "The gap is a constant vector: once it is shifted away, texts stand for images.",
+        _enough,
+        (SHIFT_ENOUGH, SHIFT, SHIFT_GAUSSIAN),
+    ),
+    _Said("DeCap", "Projection on a memory of captions is better than noise.", _better, (DECAP,)),
+    _Said("C3", "Collapse and corrupt is better than noise alone.", _better, (COLLAPSE,)),
+    _Said("CLOSE", "A linear adapter with noise is better than noise alone.", _better, (LINEAR,)),
+)
+
+
 def _sentence(test: Contrast) -> str:
     """Return a contrast in words: which is better, by how much."""
     names = [within_sentence(condition) for condition in (test.a, test.b)]
     return f"{capital(names[0])} {comparison(test)} {names[1]}: {tested(test)}."
 
 
-def _shaped(
-    results: Results, choice: Choice, tests: Mapping[str, Evidence], source: Source, who: str, like: str
-) -> Claim:
+def _shaped(results: Results, choice: Choice, tests: Mapping[str, Evidence], source: Source) -> Claim:
     """Judge shaped noise by the shape that validation images choose among those learned from `source`."""
     shapes = SHAPES_OF[source]
     best = results.best([choice.ways[shape] for shape in shapes])
@@ -95,13 +132,7 @@ def _shaped(
     )
     first = used[0]
     assert isinstance(first, Contrast)
-    return Claim(
-        who,
-        f"Noise shaped like {like} is better than isotropic noise at the same cosine.",
-        BY_SIGN[first.sign],
-        f"{_sentence(first)} {rest}",
-        tuple(used),
-    )
+    return Claim(*_SHAPED[source], BY_SIGN[first.sign], f"{_sentence(first)} {rest}", tuple(used))
 
 
 def _text_only(test: Contrast) -> Claim:
@@ -119,10 +150,9 @@ def _text_only(test: Contrast) -> Claim:
 
 def _law(results: Results, law: LawTest, noise: Evidence) -> Claim:
     """Judge the calibration law by the interval of the best variance."""
-    said = "The best Gaussian noise turns texts as far as images are turned from their captions."
     if math.isnan(law.curve.predicted):
-        return Claim(OWN, said, "undecided", "The law has no solution for this encoder.", (noise,))
-    return Claim(OWN, said, law.verdict, law_reason(law), (_distance(results, law),))
+        return Claim(OWN, _LAW, "undecided", "The law has no solution for this encoder.", (noise,))
+    return Claim(OWN, _LAW, law.verdict, law_reason(law), (_distance(results, law),))
 
 
 def _other_dimensions(results: Results, laws: Sequence[LawTest]) -> list[Claim]:

@@ -11,9 +11,10 @@ import pandas as pd
 from capdec_core.bridges import SOURCES, Sight
 from capdec_core.chart_style import POINTS
 from capdec_core.statistics import smallest_detectable_difference
+from capdec_core.studies import bridges_in_domain_prose
 from capdec_core.studies.bridges_claims import law_reason
 from capdec_core.studies.bridges_grid import GAUSSIAN, IMAGES, SHAPES_OF, WAYS
-from capdec_core.studies.bridges_law import COSINES, MATCHED, NEARLY
+from capdec_core.studies.bridges_law import CAPTIONS, COSINES, MATCHED, NEARLY, LawTest
 from capdec_core.studies.bridges_tables import MIB
 from capdec_core.studies.bridges_tests import COMBINED, DECAP, RETRIEVAL, SHAPE, text_only_test
 from capdec_core.studies.bridges_view import Bridges
@@ -39,10 +40,13 @@ def in_short(study: Bridges) -> str:
         f"**Without any image** {_leader(study, Sight.NEVER)} ranks first. Of the ways that let the decoder speak, "
         f"validation images choose {within_sentence(test.a)} beside plain noise; it {comparison(test)} "
         f"{within_sentence(test.b)}: {tested(test)}.",
-        f"**With images** {_leader(study, Sight.INFERENCE, Sight.TRAINING)} ranks first; the "
+        "**With images** there is nothing: the training split has captions alone."
+        if study.ceiling is None
+        else f"**With images** {_leader(study, Sight.INFERENCE, Sight.TRAINING)} ranks first; the "
         f"captioner trained on images scores {score(study.results, study.ceiling)}.",
     ]
-    return listed(lines + verdicts(study.claims))
+    across = [bridges_in_domain_prose.in_short(study)] if study.in_domain else []
+    return listed(across + lines + verdicts(study.claims))
 
 
 def _leader(study: Bridges, *sights: Sight) -> str:
@@ -55,25 +59,37 @@ def _leader(study: Bridges, *sights: Sight) -> str:
 def world(study: Bridges) -> str:
     """Return what this copy was run with, and the encoder's matched cosine in training."""
     profile = study.profile
-    told = (
-        f"the mean cosine of a training image with its captions is {number(study.cosines[MATCHED])}"
-        if MATCHED in study.cosines
-        else "the training split has no images, so all that needs them is left out of reach"
-    )
-    return (
+    text = (
         f"This copy of the chapter was run with the profile `{profile.name}` ({profile.title}): corpus "
-        f"{profile.corpus.name}, encoder {profile.encoder.model} (d = {study.results.dim}); {told}."
+        f"{profile.corpus.name}, encoder {profile.encoder.model} (d = {study.results.dim})"
+    )
+    if study.ceiling is not None:
+        return f"{text}; the mean cosine of a training image with its captions is {number(study.cosines[MATCHED])}."
+    titles = ", ".join(WAYS[family].title for family in study.out_of_reach)
+    claims = " ".join(f"{source}: “{said.rstrip('.')}”." for source, said in study.untested)
+    return (
+        f"{text}. Its training split is captions without photographs, so that whatever takes training images is out "
+        f"of reach: to train on, to find their centroid, to fit a map or a covariance on pairs. That leaves out these "
+        f"ways: {titles}. And these claims cannot be tested here: {claims}"
     )
 
 
 def ranking(study: Bridges) -> str:
     """Return how many ways of either kind lie above plain noise, and how far the ceiling is."""
     never, others = study.seeing(Sight.NEVER), study.seeing(Sight.INFERENCE, Sight.TRAINING)
-    return (
+    text = (
         f"Of {len(never) - 1} other ways that never see an image {_named(never)} above plain Gaussian noise by an "
-        f"interval that excludes 0; of {len(others)} ways that do, {_named(others)} (exploratory: the corrected "
-        f"tests stand further down). Gaussian noise scores {score(study.results, study.gaussian)}, the captioner "
-        f"trained on images {score(study.results, study.ceiling)}."
+        f"interval that excludes 0"
+    )
+    aside, scored = (
+        "(exploratory: the corrected tests stand further down)",
+        score(study.results, study.gaussian),
+    )
+    if study.ceiling is None:
+        return f"{text} {aside}. Gaussian noise scores {scored}."
+    return (
+        f"{text}; of {len(others)} ways that do, {_named(others)} {aside}. Gaussian noise scores {scored}, the "
+        f"captioner trained on images {score(study.results, study.ceiling)}."
     )
 
 
@@ -95,13 +111,15 @@ def shapes(study: Bridges) -> str:
         f"differ from it by at most {off:.4f}."
     ]
     for source, name in SOURCES.items():
-        tests = [asked(study.contrasts, SHAPE.format(WAYS[family].title)) for family in SHAPES_OF[source]]
+        families = [family for family in SHAPES_OF[source] if family in study.choice.ways]
+        tests = [asked(study.contrasts, SHAPE.format(WAYS[family].title)) for family in families]
         parts = [
             f"{word}: {'; '.join(f'{within_sentence(t.a)} ({tested(t)})' for t in found)}"
             for sign, word in ((1, "better"), (-1, "worse"), (0, "not separated"))
             if (found := [t for t in tests if t.sign == sign])
         ]
-        lines.append(f"Learned from {name}, {', and '.join(parts)}.")
+        if parts:
+            lines.append(f"Learned from {name}, {', and '.join(parts)}.")
     return " ".join(lines)
 
 
@@ -144,6 +162,8 @@ def cost(study: Bridges) -> str:
 def law(study: Bridges) -> str:
     """Return the verdict on the calibration law, how sharp the optimum is, and what the law would have cost."""
     found = study.law
+    if MATCHED not in study.cosines:
+        return _without_pairs(found)
     if math.isnan(found.curve.predicted):
         return "The calibration law has no solution for this encoder, so it cannot be tested here."
     told = {
@@ -170,6 +190,33 @@ def law(study: Bridges) -> str:
             f"images by {in_points(lost)}{holding_zero(lost)} (exploratory)."
         )
     return " ".join(lines)
+
+
+def _without_pairs(found: LawTest) -> str:
+    """Return what is known of the best variance where no training pairs tell the law's."""
+    text = (
+        f"The law asks the cosine of training pairs, and there are none: it is not tested here. The best variance on "
+        f"validation images is {found.best:.3g}, with an interval from {found.low:.3g} to {found.high:.3g}; at the "
+        f"best the cosine is {found.cosine:.2f}."
+    )
+    asked_for = found.curve.variance_for(CAPTIONS)
+    if math.isnan(asked_for):
+        return text
+    inside = "inside" if found.low <= asked_for <= found.high else "outside"
+    return f"{text} The one cosine that takes text alone, of {CAPTIONS}, asks for {asked_for:.3g}, {inside} of it."
+
+
+def law_axis(study: Bridges) -> str:
+    """Return what the chart of the law is drawn over, and what its bars have to do with it, for its caption."""
+    if any(math.isfinite(test.curve.predicted) for test in study.laws):
+        return (
+            "by the variance of the Gaussian noise as a multiple of the law's, with 95% intervals over images and "
+            "seeds. The bar at the foot is the interval of the best variance; the law says that it holds 1."
+        )
+    return (
+        "by the variance of the Gaussian noise, with 95% intervals over images and seeds. The bar at the foot is the "
+        "interval of the best variance."
+    )
 
 
 def dimensions(study: Bridges) -> str:

@@ -1,6 +1,8 @@
 """Chapter 7's tables, for reading: the ways, published settings, the two rankings, costs, the law and the tests."""
 
 import math
+from collections.abc import Hashable, Mapping
+from typing import Any
 
 import pandas as pd
 
@@ -14,6 +16,7 @@ from capdec_core.studies.view import evidence_table
 from capdec_core.tables import DASH, significant, with_interval
 
 MIB = 2**20
+OUT_OF_REACH = "Takes training images, of which there are none here"
 
 
 def ways(study: Bridges) -> tuple[pd.DataFrame, list[str]]:
@@ -26,16 +29,17 @@ def ways(study: Bridges) -> tuple[pd.DataFrame, list[str]]:
             "Looks at training images": str(sight(study.choice.ways[family])),
         }
         for family, way in WAYS.items()
+        if family in study.choice.ways
     ]
-    return pd.DataFrame(rows), [way.group for way in WAYS.values()]
+    return pd.DataFrame(rows), [WAYS[family].group for family in study.choice.ways]
 
 
 def presets(study: Bridges) -> pd.DataFrame:
     """Return one row a published setting: its own units, the book's currency there and here, and its score here."""
-    rows = []
-    for name, preset in PRESETS.items():
-        condition = next(c for c in study.results.cells if c.across == preset.bridge and c.train_on == "text")
-        rows.append(_preset(name, preset) | _here(study, condition))
+    trained = {c.across: c for c in reversed(list(study.results.cells)) if c.train_on == "text"}
+    rows = [
+        _preset(name, preset) | _here(study, trained.get(preset.bridge)) for name, preset in PRESETS.items()
+    ]
     return pd.DataFrame(rows)
 
 
@@ -53,7 +57,9 @@ def _preset(name: str, preset: Preset) -> dict[str, str]:
     }
 
 
-def _here(study: Bridges, condition: Condition) -> dict[str, str]:
+def _here(study: Bridges, condition: Condition | None) -> dict[str, str]:
+    if condition is None:
+        return dict.fromkeys(("Variance here", "Cosine here", "CIDEr here"), DASH)
     noise, score = study.results.noise(condition), study.results.interval(condition, "CIDEr")
     return {
         "Variance here": significant(noise["variance"]),
@@ -68,10 +74,17 @@ def text_only(study: Bridges) -> pd.DataFrame:
 
 
 def with_images(study: Bridges) -> tuple[pd.DataFrame, list[str]]:
-    """Return the ranking of the others, those that look at inference first, and the heading of each row."""
+    """Return the ranking of the others, those that look at inference first, and the heading of each row.
+
+    Ways that take training images where there are none follow without a place.
+    """
     parts = [study.seeing(Sight.INFERENCE), study.seeing(Sight.TRAINING)]
-    table = pd.concat(parts, ignore_index=True)
-    return _ranking(table), [f"Looks at images {seen}" for seen in table.sight]
+    seen = pd.concat(parts, ignore_index=True)
+    table = _ranking(seen)
+    rows = table.to_dict("records")
+    rows += [dict.fromkeys(table, DASH) | {"Way": WAYS[family].title} for family in study.out_of_reach]
+    groups = [f"Looks at images {where}" for where in seen.sight] + [OUT_OF_REACH] * len(study.out_of_reach)
+    return pd.DataFrame(rows), groups
 
 
 def _ranking(table: pd.DataFrame) -> pd.DataFrame:
@@ -151,10 +164,33 @@ def _predictor(test: LawTest, name: str) -> dict[str, object]:
     }
 
 
+def beside(study: Bridges) -> pd.DataFrame:
+    """Return one row a way: CIDEr here and in domain, each at its chosen setting, and the difference."""
+    return pd.DataFrame(
+        {
+            "Way": row["title"],
+            "Setting here": row["label"] or DASH,
+            "CIDEr here": _told(row, "here"),
+            "Setting in domain": row["label there"] or DASH,
+            "CIDEr in domain": _told(row, "there"),
+            "Here minus in domain": _told(row, "difference", signed=True),
+        }
+        for row in study.beside.to_dict("records")
+    )
+
+
+def _told(row: Mapping[Hashable, Any], name: str, *, signed: bool = False) -> str:
+    if math.isnan(row[name]):
+        return DASH
+    return with_interval(row[name], row[f"{name}_low"], row[f"{name}_high"], signed=signed)
+
+
 def tests(study: Bridges) -> pd.DataFrame:
     """Return every test of the corrected family for reading, with the condition that is judged."""
     table = evidence_table(study.tests).drop(columns=["Cells", "of"])
     judged = {c.question: c.a.label for c in study.contrasts}
-    judged |= {NOISE_ENOUGH: study.gaussian.label, SHIFT_ENOUGH: study.choice.shift.label}
+    judged |= {NOISE_ENOUGH: study.gaussian.label}
+    if study.choice.shift is not None:
+        judged |= {SHIFT_ENOUGH: study.choice.shift.label}
     table.insert(1, "Judged", [judged[test.question] for test in study.tests])
     return table

@@ -43,16 +43,17 @@ class Choice:
     """What validation images choose among the settings of each way.
 
     Attributes:
-        ways: the chosen setting by family, in the order of `WAYS`; settings as published are not in it.
+        ways: the chosen setting by family, in the order of `WAYS`; settings as published are not in it, nor are ways
+            that take training images where there are none.
         reference: the Gaussian that noise of every shape is matched with in cosine.
-        shift: the best shift without noise.
+        shift: the best shift without noise; None where all of them are out of reach.
         text_only: the best setting of all ways that never see an image and let the decoder speak, Gaussian noise and
             no noise left out.
     """
 
     ways: dict[str, Condition]
     reference: Condition
-    shift: Condition
+    shift: Condition | None
     text_only: Condition
 
 
@@ -62,37 +63,43 @@ def choose(results: Results, variance: float) -> Choice:
     for condition in results.cells:
         if condition.family in WAYS:
             by_family[condition.family].append(condition)
-    ways = {family: results.best(found) for family, found in by_family.items()}
+    ways = {family: results.best(found) for family, found in by_family.items() if found}
     plain = (NONE, GAUSSIAN, NEAREST)
     never = [c for family, c in ways.items() if family not in plain and sight(c) is Sight.NEVER]
+    shifts = [ways[family] for family in SHIFTS if family in ways]
     return Choice(
         ways,
         results.named(GAUSSIAN, variance),
-        results.best([ways[family] for family in SHIFTS]),
+        results.best(shifts) if shifts else None,
         results.best(never),
     )
 
 
 def family_of_tests(results: Results, found: Choice) -> list[Evidence]:
-    """Return the chapter's tests, corrected together: contrasts, then shares of training on images."""
+    """Return the chapter's tests, corrected together: contrasts, then shares of training on images.
+
+    What asks for a way that is out of reach is not asked.
+    """
     ways, gaussian = found.ways, found.ways[GAUSSIAN]
     shapes = [family for families in SHAPES_OF.values() for family in families]
-    pairs = [
+    asked = [
         (NOISE, gaussian, ways[NONE]),
         (SHIFT, found.shift, ways[NONE]),
         (SHIFT_GAUSSIAN, found.shift, gaussian),
         (DECAP, ways[PROJECTION], gaussian),
         (COMBINED, ways[NOISY_PROJECTION], gaussian),
         (RETRIEVAL, gaussian, ways[NEAREST]),
-        (COLLAPSE, ways["collapse, noise"], gaussian),
-        (LINEAR, ways["linear adapter, noise"], gaussian),
-        *((SHAPE.format(WAYS[shape].title), ways[shape], found.reference) for shape in shapes),
+        (COLLAPSE, ways.get("collapse, noise"), gaussian),
+        (LINEAR, ways.get("linear adapter, noise"), gaussian),
+        *((SHAPE.format(WAYS[shape].title), ways.get(shape), found.reference) for shape in shapes),
     ]
+    pairs = [(question, a, b) for question, a, b in asked if a is not None]
     if (found.text_only, gaussian) not in [(a, b) for _, a, b in pairs]:
         pairs.append((TEXT_ONLY, found.text_only, gaussian))
     shares = [
-        _share(results, NOISE_ENOUGH, gaussian, ways[IMAGES]),
-        _share(results, SHIFT_ENOUGH, found.shift, ways[IMAGES]),
+        _share(results, question, condition, ways[IMAGES])
+        for question, condition in ((NOISE_ENOUGH, gaussian), (SHIFT_ENOUGH, found.shift))
+        if condition is not None and IMAGES in ways
     ]
     single = [contrasts(results, [pair])[0] for pair in pairs]  # a family of one is not corrected
     return corrected([*single, *shares])

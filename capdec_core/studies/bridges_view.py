@@ -1,5 +1,6 @@
 """What chapter 7 shows: every way over the gap by what it looks at, its quality beside its cost, and the law."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -9,7 +10,8 @@ import numpy as np
 import pandas as pd
 
 from capdec_core.bridges import MemoryProjection, Sight
-from capdec_core.studies.bridges_claims import claims
+from capdec_core.statistics import Estimate, unpaired_difference
+from capdec_core.studies.bridges_claims import claims, untested
 from capdec_core.studies.bridges_cost import cost
 from capdec_core.studies.bridges_grid import (
     GAUSSIAN,
@@ -25,6 +27,7 @@ from capdec_core.studies.bridges_grid import (
     reduced_family,
     sight,
 )
+from capdec_core.studies.bridges_in_domain import InDomain
 from capdec_core.studies.bridges_law import LawTest, NoiseCurve, law_test
 from capdec_core.studies.bridges_tests import Choice, choose, family_of_tests
 from capdec_core.studies.claims import Claim, Contrast, Evidence, contrast_table
@@ -34,6 +37,8 @@ from capdec_core.studies.view import StudyView
 
 COSTS = ("training", "speed", "memory")
 """Columns of the ranking that quality is set against: seconds, captions a second, bytes."""
+UNKNOWN = Estimate(math.nan, math.nan, math.nan, 0.95, math.nan, 0, 0)
+"""A score that one side of a comparison lacks."""
 
 
 @dataclass(frozen=True)
@@ -41,10 +46,11 @@ class Bridges(StudyView):
     """The chapter's results.
 
     `spaces` holds `capdec_core.studies.bridges_law.training_cosines` of the profile's own embedding (None) and of every
-    dimension that it is reduced to.
+    dimension that it is reduced to, which takes pairs; `in_domain` what is set beside a decoder of another corpus.
     """
 
     spaces: Mapping[int | None, Mapping[str, float]]
+    in_domain: InDomain | None = None
 
     @property
     def cosines(self) -> Mapping[str, float]:
@@ -89,9 +95,14 @@ class Bridges(StudyView):
         return self.choice.ways[NONE]
 
     @property
-    def ceiling(self) -> Condition:
-        """The same captioner, trained on images."""
-        return self.choice.ways[IMAGES]
+    def ceiling(self) -> Condition | None:
+        """The same captioner, trained on images; None where there are none to train on."""
+        return self.choice.ways.get(IMAGES)
+
+    @property
+    def out_of_reach(self) -> list[str]:
+        """Families of the ways that take training images, where there are none."""
+        return [family for family in WAYS if family not in self.choice.ways]
 
     @cached_property
     def tests(self) -> list[Evidence]:
@@ -107,6 +118,11 @@ class Bridges(StudyView):
     def contrast_table(self) -> pd.DataFrame:
         """One row a contrast, with `sight`, that of its first side."""
         return contrast_table(self.contrasts).assign(sight=[str(sight(c.a)) for c in self.contrasts])
+
+    @property
+    def untested(self) -> list[tuple[str, str]]:
+        """Who says what of the claims that take training images, where there are none."""
+        return untested(self.choice, self.tests, self.laws)
 
     @cached_property
     def claims(self) -> list[Claim]:
@@ -170,8 +186,9 @@ class Bridges(StudyView):
     @cached_property
     def shapes(self) -> pd.DataFrame:
         """Noise of every shape beside the Gaussian of the same cosine, which is the first row."""
-        families = [family for group in SHAPES_OF.values() for family in group]
-        shown = [self.choice.reference, *(self.choice.ways[family] for family in families)]
+        ways = self.choice.ways
+        families = [family for group in SHAPES_OF.values() for family in group if family in ways]
+        shown = [self.choice.reference, *(ways[family] for family in families)]
         return pd.DataFrame([self._scored(condition) for condition in shown])
 
     @cached_property
@@ -201,8 +218,29 @@ class Bridges(StudyView):
     def _memory(self, condition: Condition) -> int:
         return self.results.records(condition)[0]["bridge"]["memory"]
 
+    @cached_property
+    def beside(self) -> pd.DataFrame:
+        """One row a way, the best here first, then the ceiling: its chosen setting here and in domain.
+
+        `here`, `there` and `difference` (with `_low` and `_high`) are CIDEr in its own value, nan where a side is
+        missing; `label` and `label there` are the settings, None likewise. Empty where nothing is set beside this copy.
+        """
+        if self.in_domain is None:
+            return pd.DataFrame()
+        rows = [self._beside(family, self.in_domain) for family in (*self.ranking.family, IMAGES)]
+        return pd.DataFrame(rows).drop_duplicates("family", ignore_index=True)
+
+    def _beside(self, family: str, in_domain: InDomain) -> dict[str, Any]:
+        condition = self.choice.ways.get(family)
+        here = UNKNOWN if condition is None else self.results.interval(condition, "CIDEr")
+        label, there = in_domain.best(family) or (None, UNKNOWN)
+        row: dict[str, Any] = {"family": family, "title": WAYS[family].title, "label there": label}
+        row |= {"label": None if condition is None else condition.label}
+        difference = triple("difference", unpaired_difference(here, there))
+        return row | triple("here", here) | triple("there", there) | difference
+
     @property
     def shown(self) -> Sequence[Condition]:
         """The conditions whose captions are printed."""
         families = (NONE, GAUSSIAN, PROJECTION, "linear adapter, noise", NEAREST, IMAGES)
-        return [self.choice.ways[family] for family in families]
+        return [self.choice.ways[family] for family in families if family in self.choice.ways]

@@ -6,7 +6,7 @@ Nothing is trained or tested here: the verdicts are the chapters' own, computed 
 from dataclasses import replace
 
 from capdec_core.profiles import Profile
-from capdec_core.studies import book_of, study_named
+from capdec_core.studies import book_of, grid_of, study_named
 from capdec_core.studies.conclusions_view import Conclusions
 from capdec_core.studies.conditions import Condition
 from capdec_core.studies.results import Results
@@ -20,7 +20,7 @@ def chapters(profile: Profile) -> list[str]:
 
 def conditions(profile: Profile, seeds: int) -> list[Condition]:
     """Return the conditions of all other chapters, each once."""
-    found = (c for name in chapters(profile) for c in study_named(name).conditions(profile, seeds))
+    found = (c for name in chapters(profile) for c in grid_of(name, profile, seeds))
     return list(dict.fromkeys(found))
 
 
@@ -33,6 +33,5 @@ def view(profile: Profile, results: Results, device: str) -> Conclusions:
 
 def _chapter(name: str, profile: Profile, results: Results, device: str, seeds: int) -> StudyView:
     """Return another chapter's view, with that chapter's conditions alone."""
-    study = study_named(name)
-    cells = {condition: results.cells[condition] for condition in study.conditions(profile, seeds)}
-    return study.view(profile, replace(results, cells=cells), device)
+    cells = {condition: results.cells[condition] for condition in grid_of(name, profile, seeds)}
+    return study_named(name).view(profile, replace(results, cells=cells), device)

@@ -1,22 +1,23 @@
 """From a study's grid to its view: missing cells computed, scores read."""
 
 from collections.abc import Sequence
-from types import ModuleType
 
 from capdec_core import paths
 from capdec_core.profiles import Profile, load_profile
 from capdec_core.runner import Runner
 from capdec_core.store import CellStore
+from capdec_core.studies import grid_of, study_named
 from capdec_core.studies.conditions import Condition, all_cells, cells_of
 from capdec_core.studies.results import Results
 from capdec_core.studies.view import StudyView
 
 
-def run_study(module: ModuleType, profile_name: str, device: str, seeds: int | None) -> StudyView:
+def run_study(name: str, profile_name: str, device: str, seeds: int | None) -> StudyView:
     """Return a study's view on one device; `seeds` (the profile's, where None) for headline conditions."""
     profile = load_profile(profile_name, device)
-    results = results_of(profile, module.conditions(profile, seeds or profile.seeds), device)
-    return module.view(profile, results, device)
+    results = results_of(profile, grid_of(name, profile, seeds or profile.seeds), device)
+    view: StudyView = study_named(name).view(profile, results, device)
+    return view
 
 
 def results_of(profile: Profile, conditions: Sequence[Condition], device: str) -> Results:

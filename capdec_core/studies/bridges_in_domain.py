@@ -1,0 +1,68 @@
+"""What chapter 7 across corpora is set beside: the same chapter where the decoder has read the images' own corpus.
+
+The numbers in domain are reference results (`capdec_core.reference`) of the profile that is called as the images'
+corpus is. Either side chooses its settings on validation images, the same ones.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import pandas as pd
+from scipy import stats
+
+from capdec_core.corpora import corpus_of_images, trains_on_text
+from capdec_core.profiles import Profile
+from capdec_core.reference.manifest import read_manifest
+from capdec_core.reference.read import has_reference, reference_folder
+from capdec_core.statistics import Estimate
+
+TABLE = "tables/07_bridges.csv"
+DECIDING = ("encoder", "mapper", "language_model", "pretraining", "training", "decoding")
+"""Settings of a profile that a comparison of corpora must leave alone."""
+
+
+@dataclass(frozen=True)
+class InDomain:
+    """Reference results of chapter 7 in domain.
+
+    Attributes:
+        manifest: of the reference.
+        scores: lines of the chapter's tidy table: CIDEr over all seeds, of validation and of test captions.
+    """
+
+    manifest: Mapping[str, Any]
+    scores: pd.DataFrame = field(repr=False)
+
+    def best(self, family: str) -> tuple[str, Estimate] | None:
+        """Return the setting of a way that validation images choose, and its CIDEr on test images; None for no way."""
+        rows = self.scores[self.scores.family == family]
+        validation, test = (rows[rows.split == split].set_index("condition") for split in ("val", "test"))
+        if validation.empty:
+            return None
+        label = str(validation.estimate.idxmax())
+        return label, _estimate(test.loc[label])
+
+    def differing(self, profile: Profile) -> list[str]:
+        """Return which settings of `DECIDING` are not those of `profile`."""
+        theirs, ours = self.manifest["settings"], asdict(profile)
+        return [name.replace("_", " ") for name in DECIDING if theirs[name] != ours[name]]
+
+
+def in_domain(profile: Profile) -> InDomain | None:
+    """Return what to set beside a profile that reads another corpus's captions; None for others, or without results.
+
+    Raises CapdecError where the reference is damaged.
+    """
+    name = corpus_of_images(profile.corpus.name)
+    if not trains_on_text(profile.corpus.name) or not has_reference(name):
+        return None
+    manifest = read_manifest(reference_folder(name), name)
+    table = pd.read_csv(reference_folder(name) / TABLE)
+    return InDomain(manifest, table[(table.kind == "score") & (table.metric == "CIDEr") & table.seed.isna()])
+
+
+def _estimate(row: pd.Series) -> Estimate:
+    """Return a line's number with its interval; the standard error is the one that a normal one would have."""
+    error = (row.high - row.low) / 2 / stats.norm.ppf((1 + row.level) / 2)
+    return Estimate(row.estimate, row.low, row.high, row.level, float(error), int(row.images), int(row.seeds))
