@@ -12,10 +12,12 @@ from dataclasses import asdict
 
 from tqdm import tqdm
 
-from capdec_core.cell import CellConfig, Decoded, Retrieved, StoredCell
+from capdec_core.cell import CellConfig, Decoded, Imported, Retrieved, StoredCell
 from capdec_core.decoding import Beam, decoding_from_dict
 from capdec_core.device import check_device, cores
 from capdec_core.errors import CapdecError
+from capdec_core.imported.published import find_checkpoint
+from capdec_core.imported.settings import PublishedSettings
 from capdec_core.java import check_java
 from capdec_core.material import Material, prepare, pretrained_language_model
 from capdec_core.profiles import Profile
@@ -50,6 +52,9 @@ class Runner:
         missing = list({cell.id: cell for cell in trained if not self.store.has(cell)}.values())
         for cell in {(str(c.language_model), str(c.pretraining)): c for c in missing}.values():
             pretrained_language_model(cell, self.material, self.device)
+        for told in spoken:
+            if isinstance(told, Imported):  # missed now, or else after hours of training
+                find_checkpoint(PublishedSettings.from_dict(told.checkpoint))
         if missing:
             ordered = sorted(missing, key=_costliest_first)
             self._work(programs(ordered, self.device, self._longest), "train")
@@ -148,7 +153,8 @@ class Runner:
             return "the nearest training caption"
         beam = Beam(**asdict(self.profile.decoding))
         decoding = decoding_from_dict(cell.decoding) if isinstance(cell, Decoded) else beam
-        return f"{decoding.label}, at most {self.profile.decoding.max_tokens} tokens"
+        end = f", up to {cell.checkpoint['stop']!r}" if isinstance(cell, Imported) else ""
+        return f"{decoding.label}, at most {self.profile.decoding.max_tokens} tokens{end}"
 
 
 def _bar(groups: Sequence[Sequence[StoredCell]], doing: str) -> tqdm:
@@ -176,5 +182,7 @@ def _trained(cell: StoredCell) -> CellConfig | None:
 def _told(cell: StoredCell) -> str:
     if isinstance(cell, Decoded):
         return f"{cell.id} {cell.decoding} {cell.moves} of {_told(cell.cell)}"
+    if isinstance(cell, Imported):
+        return f"{cell.id} {cell.checkpoint['hub']}"
     assert isinstance(cell, CellConfig | Retrieved)
     return f"{cell.id} {cell.bridge} seed {cell.seed}"
