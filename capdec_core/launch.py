@@ -7,26 +7,32 @@ import multiprocessing
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from typing import Any
+from contextlib import suppress
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
 
 from accelerate import Accelerator, notebook_launcher
 from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
 
 from capdec_core.cell import CellConfig
 from capdec_core.errors import CapdecError
-from capdec_core.material import Material
 from capdec_core.store import CellStore
-from capdec_core.worker import run_part
+
+if TYPE_CHECKING:
+    from capdec_core.material import Material
 
 ANY_PORT = {"rdzv_backend": "c10d", "rdzv_endpoint": "localhost:0"}
 
 
-def run_together(cell: CellConfig, material: Material, store: CellStore, devices: Sequence[str]) -> None:
+def run_together(cell: CellConfig, material: "Material", store: CellStore, devices: Sequence[str]) -> None:
     """Compute a cell into the store on several devices ("cuda:0", "cuda:1"), unless it is there.
 
     Each step's batch is split over the devices (`capdec_core.distributed`). A cell that was cut off goes on from its
     last checkpoint, on these devices or on others. Raises CapdecError as `launch` does.
     """
+    from capdec_core.worker import run_part  # imports all that trains, which `launch` does not need
+
     if not store.has(cell):
         with store.writing(cell) as folder:
             launch(run_part, (cell, material, folder), devices)
@@ -46,17 +52,29 @@ def _fork(function: Callable[..., None], arguments: tuple[Any, ...], devices: Se
     cpu = devices[0] == "cpu"
     if not cpu:
         os.environ["CUDA_VISIBLE_DEVICES"] = visible(devices, os.environ.get("CUDA_VISIBLE_DEVICES"))
+    with TemporaryDirectory() as folder:
+        told = Path(folder) / "first failure"
+        try:
+            notebook_launcher(_part, (function, arguments, cpu, told), len(devices), **ANY_PORT)
+        except ChildFailedError as error:
+            _, failure = error.get_first_failure()
+            killed = failure.exitcode < 0 or not told.exists()
+            raise CapdecError(
+                f"one of the processes on {', '.join(devices)} failed, so all were stopped: "
+                + (failure.message if killed else told.read_text())
+            ) from None
+
+
+def _part(function: Callable[..., None], arguments: tuple[Any, ...], cpu: bool, told: Path) -> None:
+    """Call the function; of several processes that fail, the first one tells why, the others fail for its loss."""
     try:
-        notebook_launcher(_part, (function, arguments, cpu), len(devices), **ANY_PORT)
-    except ChildFailedError as error:
-        rank, failure = error.get_first_failure()
-        told: Any = failure.message  # a dictionary where the process could still speak
-        reason = told["message"] if isinstance(told, dict) else told
-        raise CapdecError(f"the process on {devices[rank]} failed, so all were stopped: {reason}") from None
-
-
-def _part(function: Callable[..., None], arguments: tuple[Any, ...], cpu: bool) -> None:
-    function(*arguments, Accelerator(cpu=cpu, mixed_precision="no"))  # training decides on precision itself
+        function(
+            *arguments, Accelerator(cpu=cpu, mixed_precision="no")
+        )  # training decides on precision itself
+    except Exception as error:
+        with suppress(FileExistsError), told.open("x") as file:
+            file.write(f"{type(error).__name__}: {error}")
+        raise
 
 
 def visible(devices: Sequence[str], already: str | None) -> str:
