@@ -202,6 +202,8 @@ def test_a_checkpoint_is_pinned_in_full(changes, message, wanted):
         replace(wanted, **changes)
 
 
-def test_a_profile_without_a_named_language_model_has_none(wanted):
-    with pytest.raises(CapdecError, match="'pretrained_capdec' speaks through a GPT-2 by name"):
-        small_profile(pretrained_capdec=wanted)
+def test_a_language_model_without_a_name_is_refused(wanted):
+    profile = replace(profile_with(wanted), language_model=small_profile().language_model)
+    condition = Condition("pretrained", "Pre-trained", checkpoint=wanted)
+    with pytest.raises(CapdecError, match=f"checkpoint {HUB} speaks through a GPT-2 by name"):
+        cells_of(condition, profile, prepare(profile_with(wanted), "cpu"))

@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from torch import Tensor
 
@@ -54,14 +55,15 @@ def mapper_config(tensors: Mapping[str, Tensor], width: int, stated: StatedShape
             f"clip_project.prefix_const (transformer) is among its {len(tensors)} tensors, {sorted(tensors)[:3]} …"
         )
     _refuse_contradictions(found, stated, path)
-    heads = {} if stated.heads is None else {"heads": stated.heads}
+    if stated.heads is not None:
+        found["heads"] = stated.heads
     try:
-        return MapperConfig(**found, **heads, width=width)
+        return MapperConfig(**found, width=width)
     except ValueError as error:
         raise CapdecError(f"{path}: {error}") from None
 
 
-def _transformer(tensors: Mapping[str, Tensor], width: int, path: Path) -> dict:
+def _transformer(tensors: Mapping[str, Tensor], width: int, path: Path) -> dict[str, Any]:
     prefix_length, inner = _sizes(tensors, "clip_project.prefix_const", path)
     if inner != width:
         raise CapdecError(
@@ -79,7 +81,7 @@ def _transformer(tensors: Mapping[str, Tensor], width: int, path: Path) -> dict:
     }
 
 
-def _mlp(tensors: Mapping[str, Tensor], width: int, path: Path) -> dict:
+def _mlp(tensors: Mapping[str, Tensor], width: int, path: Path) -> dict[str, Any]:
     hidden, dim = _sizes(tensors, "clip_project.model.0.weight", path)
     rows, _ = _sizes(tensors, "clip_project.model.2.weight", path)
     return {
@@ -117,7 +119,7 @@ def _require_heads(stated: StatedShape, path: Path) -> None:
         )
 
 
-def _refuse_contradictions(found: dict, stated: StatedShape, path: Path) -> None:
+def _refuse_contradictions(found: dict[str, Any], stated: StatedShape, path: Path) -> None:
     """Compare all that was stated with what was found; an MLP has no heads, layers or clip length at all."""
     said = {name: value for name, value in asdict(stated).items() if value is not None}
     if found["kind"] == "transformer":

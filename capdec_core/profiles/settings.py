@@ -293,7 +293,3 @@ class Profile:
             raise CapdecError(
                 f"profile {self.name}: missing key 'pretraining': its language model is trained here"
             )
-        if self.pretrained_capdec and isinstance(self.language_model, LanguageModelSettings):
-            raise CapdecError(
-                f"profile {self.name}: 'pretrained_capdec' speaks through a GPT-2 by name; its language model has none"
-            )

@@ -7,6 +7,7 @@ from capdec_core.bridges import Bridge, Sight
 from capdec_core.budget import Budget
 from capdec_core.cell import CellConfig, Decoded, Evaluation, Imported, Retrieved, Source, StoredCell
 from capdec_core.decoding import Beam, Decoding
+from capdec_core.errors import CapdecError
 from capdec_core.imported.settings import PublishedSettings
 from capdec_core.material import Material, captioner_settings
 from capdec_core.noise import NoNoise, Perturbation
@@ -93,7 +94,11 @@ def cells_of(condition: Condition, profile: Profile, material: Material) -> list
 def _imported(
     condition: Condition, checkpoint: PublishedSettings, profile: Profile, material: Material
 ) -> Imported:
-    assert isinstance(profile.language_model, NamedLanguageModelSettings)  # as the profile saw to
+    if not isinstance(profile.language_model, NamedLanguageModelSettings):
+        raise CapdecError(
+            f"profile {profile.name}: the checkpoint {checkpoint.hub} speaks through a GPT-2 by name, and the profile's "
+            "language model has none"
+        )
     return Imported(
         corpus=material.corpus,
         encoder=material.encoder,
