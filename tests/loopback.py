@@ -1,7 +1,6 @@
 """A server on the loopback address that gives files, remembers what it was asked, and fails as it is told."""
 
 import threading
-import time
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -71,7 +70,7 @@ def serving() -> Iterator[Loopback]:
                 site.at_once += 1
                 site.most_at_once = max(site.most_at_once, site.at_once)
                 fault = site.next_fault(self.path)
-            time.sleep(site.delay)
+            site.over.wait(site.delay)
             try:
                 _answer(self, site, fault)
             except (BrokenPipeError, ConnectionResetError):

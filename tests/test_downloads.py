@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import resource
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -262,6 +263,34 @@ def test_photographs_in_coco_s_own_archives_are_taken(site: Loopback, data: Path
     assert site.asked == []
     assert PARTS["coco/val"].damage() == []
     assert PARTS["coco/train"].here() == "1 of 2"
+    ensure(["coco/train"])
+    assert [request.path for request in site.asked] == [photograph_path("COCO_train2014_000000000001.jpg")]
+    assert not (data / "coco" / "val2014").exists()  # it would stand before the archive
+
+
+def test_what_another_place_has_a_part_of_is_fetched_whole(site: Loopback, data: Path) -> None:
+    """The corpus reads a folder in one place: the first that has it."""
+    ensure(["coco/captions"])
+    other = data.parent / "elsewhere" / "coco" / "val2014"
+    other.mkdir(parents=True)
+    (other / VAL[0]).write_bytes(small_flickr.jpeg(1))
+    assert PARTS["coco/val"].here() == "1 of 2"
+    ensure(["coco/val"])
+    assert visible(data / "coco" / "val2014") == set(VAL)
+
+
+def test_a_photograph_that_cannot_be_written(site: Loopback, data: Path) -> None:
+    ensure(["coco/captions"])
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (300, before[1]))
+    try:
+        with pytest.raises(CapdecError, match=r"cannot write .*COCO_val2014_\d+\.jpg: File too large"):
+            ensure(["coco/val"])
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert visible(data / "coco" / "val2014") == set()
+    ensure(["coco/val"])
+    assert PARTS["coco/val"].damage() == []
 
 
 def test_flickr8k_s_archive_goes_on_where_it_was_cut_off(site: Loopback, data: Path) -> None:

@@ -15,7 +15,6 @@ from tqdm import tqdm
 
 from capdec_core.corpora import coco
 from capdec_core.corpora.photographs import Photographs as Stored
-from capdec_core.corpora.told import Told
 from capdec_core.downloads.parts import Part, first_present, target_folder
 from capdec_core.downloads.transport import RefusedError, get, partial_of, writing
 from capdec_core.errors import CapdecError
@@ -42,22 +41,20 @@ class Photographs(Part):
     def found(self) -> Path | None:
         """Return the folder of what the corpus reads, where it has every photograph."""
         stores = _stores()
-        return stores[0].parent if stores and self._lacking(stores) == [] else None
+        return stores[0].parent if stores and self._lacking() == [] else None
 
     def here(self) -> str:
         """Say yes, no, or how many of how many."""
         if self.found():
             return "yes"
-        names, lacking = self._names() or (), self._lacking(_stores()) or ()
+        names, lacking = self._names() or (), self._lacking() or ()
         return f"{len(names) - len(lacking):,} of {len(names):,}" if len(lacking) < len(names) else "no"
 
     def missing(self) -> dict[str, int]:
         """Return an estimate: the missing photographs times the mean size."""
-        if self.found():
-            return {}
-        lacking = self._lacking(self._target_stores())
-        count = self.count if lacking is None else len(lacking)
-        return {self.name: self.size * count // self.count}
+        names = self._to_fetch()
+        count = self.count if names is None else len(names)
+        return {self.name: self.size * count // self.count} if count else {}
 
     def fetch(self) -> None:
         """Fetch the missing photographs.
@@ -66,11 +63,11 @@ class Photographs(Part):
             CapdecError: of the first failure, or of all photographs that the server does not give, once the others
                 are there.
         """
-        lacking = self._lacking(self._target_stores())
-        if lacking is None:
+        names = self._to_fetch()
+        if names is None:
             raise CapdecError(f"{self.name} needs the names in coco/captions, which are not here")
-        with tqdm(desc=self.name, total=len(lacking), unit="photo") as bar:
-            refused = _fetch_all(lacking, self.target, bar)
+        with tqdm(desc=self.name, total=len(names), unit="photo") as bar:
+            refused = _fetch_all(names, self.target, bar)
         if refused:
             raise CapdecError(
                 f"{self.name}: {len(refused)} photographs were refused, the first: {refused[0]}"
@@ -78,37 +75,43 @@ class Photographs(Part):
 
     def damage(self) -> list[str]:
         """Decode every photograph that is here."""
-        stores = _stores()
-        readers = {store.stem: Stored(store, store.stem, (), "") for store in stores}
-        present = _present(stores)
-        names = [name for name in self._names() or () if name in present]
+        readers = {store.stem: Stored(store, store.stem, (), "") for store in _stores()}
+        lacking = set(self._lacking() or ())
+        names = [name for name in self._names() or () if name not in lacking]
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             lines = pool.map(lambda name: _damage(readers[coco.folder_of(name)], name), names)
             return [line for line in tqdm(lines, self.name, len(names), leave=False) if line]
 
-    def _target_stores(self) -> list[Path]:
-        return [self.target / folder for folder in coco.FOLDERS]
-
     def _names(self) -> list[str] | None:
         """Return the photographs' names; None without the file of captions."""
         captions = first_present(self.corpus, "dataset_coco.json")
-        return None if captions is None else [name for name, _ in told(captions)[self.split]]
+        return None if captions is None else _names_told(captions)[self.split]
 
-    def _lacking(self, stores: Sequence[Path]) -> list[str] | None:
-        """Return the photographs that are in none of some stores; None without the file of captions."""
-        names, present = self._names(), _present(stores)
+    def _lacking(self) -> list[str] | None:
+        """Return the photographs that the corpus does not find; None without the file of captions."""
+        names, present = self._names(), _present(_stores())
         return None if names is None else [name for name in names if name not in present]
 
+    def _to_fetch(self) -> list[str] | None:
+        """Return the photographs that the target's folders lack, of those folders that are not whole elsewhere."""
+        lacking = self._lacking()
+        if not lacking:
+            return lacking
+        folders = {coco.folder_of(name) for name in lacking}
+        present = _present([self.target / folder for folder in folders])
+        names = [name for name in self._names() or () if coco.folder_of(name) in folders]
+        return [name for name in names if name not in present]
 
-def told(captions: Path) -> Told:
-    """Return what COCO's file of captions tells, read once as long as it does not change."""
+
+def _names_told(captions: Path) -> dict[str, list[str]]:
+    """Return the photographs' names by split, read once as long as the file of captions does not change."""
     facts = captions.stat()
-    return _told(captions, facts.st_size, facts.st_mtime_ns)
+    return _read_names(captions, facts.st_size, facts.st_mtime_ns)
 
 
 @functools.lru_cache(maxsize=1)
-def _told(captions: Path, _size: int, _time: int) -> Told:
-    return coco.read_captions(captions)
+def _read_names(captions: Path, _size: int, _time: int) -> dict[str, list[str]]:
+    return {split: [name for name, _ in rows] for split, rows in coco.read_captions(captions).items()}
 
 
 def _stores() -> list[Path]:

@@ -6,13 +6,13 @@ lists of photographs stand in. The cards in `data/` say which come from where.
 
 from pathlib import Path
 
-from capdec_core.corpora import flickr8k, flickr30k
+from capdec_core.corpora import coco, flickr8k, flickr30k
 from capdec_core.corpora.told import Told
 from capdec_core.downloads import karpathy
 from capdec_core.downloads.captions import Captions, expect
 from capdec_core.downloads.flickr30k import make_captions
 from capdec_core.downloads.parts import Part
-from capdec_core.downloads.photographs import SERVER, Photographs, told
+from capdec_core.downloads.photographs import SERVER, Photographs
 from capdec_core.downloads.released import Released
 from capdec_core.downloads.transport import Remote
 from capdec_core.files import digest
@@ -49,7 +49,7 @@ def _counts(found: Told) -> dict[str, tuple[int, int]]:
 
 
 def _check_coco(path: Path) -> None:
-    found = told(path)
+    found = coco.read_captions(path)
     expect(path, _counts(found), COCO_COUNTS)
     names = {split: digest(sorted(name for name, _ in found[split])) for split in COCO_NAMES}
     expect(path, names, COCO_NAMES)
