@@ -6,6 +6,7 @@ import sys
 import tempfile
 from collections.abc import Iterable
 from importlib.metadata import PackageNotFoundError, distributions, packages_distributions, requires, version
+from subprocess import PIPE, STDOUT
 
 from packaging.requirements import Requirement
 
@@ -55,17 +56,19 @@ def _met(requirement: Requirement) -> bool:
 
 
 def _versions() -> dict[str, str]:
-    return {found.name.lower(): found.version for found in distributions()}
+    return {
+        found.name.lower(): found.version for found in distributions() if found.name
+    }  # one left broken has none
 
 
 def _install(missing: Iterable[str], kept: Iterable[str]) -> None:
     with tempfile.NamedTemporaryFile("w", prefix="kept-", suffix=".txt") as constraints:
         constraints.write("\n".join(kept))
         constraints.flush()
-        command = [sys.executable, "-m", "pip", "install", "--quiet", "--constraint", constraints.name]
-        done = subprocess.run([*command, *missing], capture_output=True, text=True, check=False)
+        command = [sys.executable, "-m", "pip", "install", "--constraint", constraints.name, *missing]
+        done = subprocess.run(command, stdout=PIPE, stderr=STDOUT, text=True, check=False)
     if done.returncode:
-        words = "\n".join(done.stderr.strip().splitlines()[-TOLD:])
+        words = "\n".join(done.stdout.strip().splitlines()[-TOLD:])
         raise CapdecError(
             f"pip could not install {', '.join(missing)} beside {', '.join(kept) or 'nothing'}:\n{words}\n"
             "Where a version of these stands in the way, take a newer machine image (in Colab: the latest runtime "
