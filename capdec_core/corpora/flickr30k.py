@@ -21,8 +21,9 @@ from capdec_core.files import digest
 
 WANTED = {"captions": ("captions.jsonl.gz",)}
 SOURCE = (
-    "The file holds one image a line, as JSON with filename, split (train, val, test), in_flickr8k (true, false) and "
-    "captions, made from task 2 of github.com/multi30k/dataset, for non-commercial research. "
+    "`capdec data fetch flickr30k/captions` makes it of Karpathy's. By hand: it holds one image a line, as JSON with "
+    "filename, split (train, val, test), in_flickr8k (true, false) and captions, made from task 2 of "
+    "github.com/multi30k/dataset, for non-commercial research. "
     "Put it into a folder flickr30k/ in data/, or set CAPDEC_DATA to the folder above it."
 )
 

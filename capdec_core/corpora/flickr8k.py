@@ -21,6 +21,7 @@ WANTED = {
     "captions": ("dataset_flickr8k.json", "Flickr8k_text"),
 }
 SOURCE = (
+    "`capdec data fetch flickr8k/captions flickr8k/photographs` fetches them. By hand: "
     "Flickr8k_Dataset.zip and Flickr8k_text.zip are at github.com/jbrownlee/Datasets/releases (Flickr8k), for "
     "research and education only; dataset_flickr8k.json is in "
     "cs.stanford.edu/people/karpathy/deepimagesent/caption_datasets.zip. "
