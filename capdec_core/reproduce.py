@@ -8,7 +8,7 @@ from pathlib import Path
 
 from capdec_core import paths
 from capdec_core.book import build_report, execute
-from capdec_core.device import check_device, cores
+from capdec_core.device import cores, devices_of
 from capdec_core.profiles import Profile, load_profile
 from capdec_core.reference.read import bind_reference, has_reference, part_told
 from capdec_core.runner import Runner
@@ -19,13 +19,13 @@ from capdec_core.studies.conditions import all_cells
 
 @dataclass(frozen=True)
 class Book:
-    """One profile's book on one device: where its parts lie below `results/`."""
+    """One profile's book on one device, or on several GPUs: where its parts lie below `results/`."""
 
     profile: Profile
     device: str
 
     def __post_init__(self) -> None:
-        check_device(self.device)
+        devices_of(self.device)
 
     @property
     def studies(self) -> dict[str, str]:
@@ -52,7 +52,7 @@ class Book:
         """Run one study's notebook and return the executed copy."""
         notebook = f"{NOTEBOOKS[name]}.ipynb"
         output = self.executed / notebook
-        parameters = {"profile": self.profile.name, "device": self.device, "seeds": self.profile.seeds}
+        parameters = {"profile": self.profile.name, "device": devices_of(self.device)[0], "seeds": self.profile.seeds}
         execute(paths.NOTEBOOKS / notebook, output, parameters)
         return output
 

@@ -14,7 +14,7 @@ from tqdm import tqdm
 
 from capdec_core.cell import CellConfig, Decoded, Imported, Retrieved, StoredCell
 from capdec_core.decoding import Beam, decoding_from_dict
-from capdec_core.device import check_device, cores
+from capdec_core.device import cores, devices_of
 from capdec_core.errors import CapdecError
 from capdec_core.imported.published import find_checkpoint
 from capdec_core.imported.settings import PublishedSettings
@@ -30,14 +30,14 @@ Failures = list[tuple[StoredCell, BaseException]]
 
 
 class Runner:
-    """Runs cells of one profile on one device into one store."""
+    """Runs cells of one profile on one device, or on several that share each large cell's training, into one store."""
 
     def __init__(self, profile: Profile, store: CellStore, device: str = "cpu") -> None:
         """Check device and Java before any work, then make what the cells share."""
-        check_device(device)
+        self.devices = devices_of(device)
         check_java()
-        self.profile, self.store, self.device = profile, store, device
-        self.material: Material = prepare(profile, device)
+        self.profile, self.store, self.device = profile, store, self.devices[0]
+        self.material: Material = prepare(profile, self.device)
 
     def compute(self, cells: Iterable[StoredCell]) -> None:
         """Train, decode and score every cell that the store lacks.
@@ -86,7 +86,7 @@ class Runner:
             while waiting:
                 group = waiting.pop()
                 try:
-                    run_cells(group, self._material_of(group), self.store, self.device)
+                    self._run(group)
                 except (RuntimeError, ValueError, CapdecError) as error:
                     if len(group) > 1:  # one cell must not take the others of its program with it
                         waiting += [[cell] for cell in group]
@@ -94,6 +94,16 @@ class Runner:
                     failures += [(cell, error) for cell in group]
                 bar.update(len(group))
         return failures
+
+    def _run(self, group: Sequence[StoredCell]) -> None:
+        """Compute a program's cells: a training that has its program to itself on all devices, others on the first."""
+        material, first = self._material_of(group), group[0]
+        if len(self.devices) > 1 and len(group) == 1 and isinstance(first, CellConfig):
+            from capdec_core.launch import run_together  # imports accelerate
+
+            run_together(first, material, self.store, self.devices)
+        else:
+            run_cells(group, material, self.store, self.device)
 
     def _in_processes(self, groups: Sequence[Sequence[StoredCell]], doing: str) -> Failures:
         """Single-threaded processes side by side: small models gain nothing from threads."""

@@ -69,6 +69,7 @@ def elsewhere(runner: Runner, tmp_path: Path) -> Runner:
     """The same runner with a store of its own."""
     other = object.__new__(Runner)
     other.profile, other.device, other.material = runner.profile, runner.device, runner.material
+    other.devices = runner.devices
     other.store = CellStore(tmp_path / "cells")
     return other
 
