@@ -8,7 +8,7 @@ import re
 import subprocess
 import sys
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -57,29 +57,26 @@ def named(extras: Iterable[str]) -> list[str]:
     return sorted(re.sub(r"[-_.]+", "-", name).lower() for name in names)
 
 
-def environment(names: Iterable[str], versions: dict[str, str], project: str) -> str:
-    """Return a conda environment: conda-forge's packages by release series, pip's by version, then the project.
-
-    `project` is the path from the environment's folder to the project's.
-    """
-    names = list(names)
+def environment(names: Sequence[str], versions: dict[str, str], local: Sequence[str] = ()) -> str:
+    """Return a conda environment: conda-forge's packages by release series, pip's by version, then `local` lines."""
     conda = [
         f"  - {CONDA_FORGE.get(name, name)}={'.'.join(versions[name].split('.')[:2])}"
         for name in names
         if name not in NOT_ON_CONDA_FORGE
     ]
-    pip = [f"      - {name}=={versions[name]}" for name in names if name in NOT_ON_CONDA_FORGE]
+    pip = [f"{name}=={versions[name]}" for name in names if name in NOT_ON_CONDA_FORGE]
     head = ["# Made by `make lock`.", "name: capdec", "channels:", "  - conda-forge", "dependencies:"]
     python = f"  - python={OLDEST}"
-    return "\n".join([*head, python, *conda, "  - pip", "  - pip:", *pip, f"      - -e {project}", ""])
+    lines = [f"      - {line}" for line in (*pip, *local)]
+    return "\n".join([*head, python, *conda, "  - pip", "  - pip:", *lines, ""])
 
 
 def main() -> None:
     """Write all three. Versions in the lock stay where they still fit; to renew them all, delete it first."""
     resolve("--universal", "--generate-hashes", "--python-version", OLDEST, "--output-file", str(LOCK))
     one = resolve("--python-version", CONDA, "--python-platform", "linux", "--constraint", str(LOCK))
-    ENVIRONMENT.write_text(environment(named(EXTRAS), pins(one), "."))
-    BINDER.write_text(environment(named(["book"]), pins(one), ".."))
+    ENVIRONMENT.write_text(environment(named(EXTRAS), pins(one), ["-e ."]))
+    BINDER.write_text(environment(named(["book"]), pins(one)))  # .binder/postBuild installs the project
 
 
 if __name__ == "__main__":

@@ -50,21 +50,27 @@ def needed(extras: Iterable[str]) -> list[Requirement]:
 @pytest.mark.parametrize("file", DOORS)
 def test_conda_environment_has_the_locked_versions_of_all_that_the_project_names(file: str) -> None:
     """Each once: from conda-forge by release series, or by pip in exactly the locked version."""
-    *conda, last = yaml.safe_load((ROOT / file).read_text())["dependencies"]
-    *pinned, project = last["pip"]
+    *conda, pip = yaml.safe_load((ROOT / file).read_text())["dependencies"]
     versions = locked("3.11")
+    pinned = [line for line in pip["pip"] if not line.startswith("-")]
     found = [line.split("==")[0] for line in pinned]
-    assert [
-        line for line in pinned if line != f"{line.split('==')[0]}=={versions[line.split('==')[0]]}"
-    ] == []
+    assert pinned == [f"{name}=={versions[name]}" for name in found]
     for spec in conda:
         name, _, series = spec.partition("=")
         if name not in ("python", "pip"):
             found.append(PYPI.get(name, name))
             assert f"{versions[found[-1]]}.".startswith(f"{series}."), spec
     assert sorted(found) == sorted(canonicalize_name(r.name) for r in needed(DOORS[file]))
-    assert project.removeprefix("-e ") != project
-    assert (ROOT / file).parent.joinpath(project.removeprefix("-e ")).resolve() == ROOT
+
+
+def test_the_project_itself_is_installed_into_each() -> None:
+    pip = yaml.safe_load((ROOT / "environment.yml").read_text())["dependencies"][-1]["pip"]
+    assert pip[-1] == "-e ."
+    script = ROOT / ".binder" / "postBuild"
+    assert script.stat().st_mode & 0o111
+    *command, options = script.read_text().splitlines()[-1].partition("install ")
+    assert "".join(command) == "python -m pip install "
+    assert {"--no-deps", "--editable", "."} <= set(options.split())
 
 
 def test_conda_environments_are_what_make_lock_writes_of_this_lock(monkeypatch, tmp_path) -> None:
