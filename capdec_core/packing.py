@@ -35,7 +35,7 @@ from capdec_core.material import prepare
 from capdec_core.profiles import Profile, load_profile
 from capdec_core.store import CAPTIONER, CellStore
 from capdec_core.studies import conclusions
-from capdec_core.studies.conditions import all_cells
+from capdec_core.studies.conditions import all_cells, wanted_by
 
 SHOWN = 5
 """So many refused cells are named in a message."""
@@ -53,7 +53,8 @@ class Merged:
 def profile_cells(profile: Profile, device: str) -> dict[str, StoredCell]:
     """Return every cell that a chapter of the profile's book asks for, by its id."""
     conditions = conclusions.conditions(profile, profile.seeds)
-    return {cell.id: cell for cell in all_cells(conditions, profile, prepare(profile, device))}
+    material = prepare(profile, device, wanted_by(conditions))
+    return {cell.id: cell for cell in all_cells(conditions, profile, material)}
 
 
 def pack_profile(name: str, device: str, archive: Path) -> str:

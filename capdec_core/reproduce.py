@@ -14,7 +14,7 @@ from capdec_core.reference.read import bind_reference, has_reference, part_told
 from capdec_core.runner import Runner
 from capdec_core.store import CellStore
 from capdec_core.studies import NOTEBOOKS, book_of, grid_of, study_named
-from capdec_core.studies.conditions import all_cells
+from capdec_core.studies.conditions import all_cells, wanted_by
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Book:
     def compute(self, names: list[str]) -> None:
         """Compute the cells of studies that are missing, all side by side."""
         grid = [each for name in names for each in grid_of(name, self.profile, self.profile.seeds)]
-        runner = Runner(self.profile, CellStore(paths.CELLS), self.device)
+        runner = Runner(self.profile, CellStore(paths.CELLS), self.device, wanted_by(grid))
         runner.compute(all_cells(grid, self.profile, runner.material))
 
     def execute(self, name: str) -> Path:

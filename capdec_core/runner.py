@@ -19,7 +19,7 @@ from capdec_core.errors import CapdecError
 from capdec_core.imported.published import find_checkpoint
 from capdec_core.imported.settings import PublishedSettings
 from capdec_core.java import check_java
-from capdec_core.material import Material, prepare, pretrained_language_model
+from capdec_core.material import Material, Wanted, prepare, pretrained_language_model
 from capdec_core.profiles import Profile
 from capdec_core.programs import processes, programs
 from capdec_core.scoring import System, score_systems
@@ -32,12 +32,14 @@ Failures = list[tuple[StoredCell, BaseException]]
 class Runner:
     """Runs cells of one profile on one device, or on several that share each large cell's training, into one store."""
 
-    def __init__(self, profile: Profile, store: CellStore, device: str = "cpu") -> None:
-        """Check device and Java before any work, then make what the cells share."""
+    def __init__(
+        self, profile: Profile, store: CellStore, device: str = "cpu", wanted: Wanted | None = None
+    ) -> None:
+        """Check device and Java before any work, then make what the cells share: `wanted`, or all that can be."""
         self.devices = devices_of(device)
         check_java()
         self.profile, self.store, self.device = profile, store, self.devices[0]
-        self.material: Material = prepare(profile, self.device)
+        self.material: Material = prepare(profile, self.device, wanted)
 
     def compute(self, cells: Iterable[StoredCell]) -> None:
         """Train, decode and score every cell that the store lacks.
@@ -46,8 +48,20 @@ class Runner:
             CapdecError: some cells failed; the message names them, and the others are in the store.
         """
         wanted = list({cell.id: cell for cell in cells}.values())
-        spoken = [cell for cell in wanted if not isinstance(cell, CellConfig) and not self.store.has(cell)]
-        trained = [cell for cell in wanted if isinstance(cell, CellConfig)]
+        trained, spoken = self.missing(wanted)
+        if trained:
+            self._work(trained, "train")
+        if spoken:
+            self._work(spoken, "decode")
+        self._score([cell for cell in wanted if not self.store.has_scores(cell)])
+
+    def missing(self, cells: Sequence[StoredCell]) -> tuple[list[list[CellConfig]], list[list[StoredCell]]]:
+        """Return the programs of what the store lacks: trainings, the costliest first, and what is told without any.
+
+        The language models that the trainings start from are made.
+        """
+        spoken = [cell for cell in cells if not isinstance(cell, CellConfig) and not self.store.has(cell)]
+        trained = [cell for cell in cells if isinstance(cell, CellConfig)]
         trained += [cell.cell for cell in spoken if isinstance(cell, Decoded)]
         missing = list({cell.id: cell for cell in trained if not self.store.has(cell)}.values())
         for cell in {(str(c.language_model), str(c.pretraining)): c for c in missing}.values():
@@ -55,12 +69,9 @@ class Runner:
         for told in spoken:
             if isinstance(told, Imported):  # missed now, or else after hours of training
                 find_checkpoint(PublishedSettings.from_dict(told.checkpoint))
-        if missing:
-            ordered = sorted(missing, key=_costliest_first)
-            self._work(programs(ordered, self.device, self._longest), "train")
-        if spoken:
-            self._work([[cell] for cell in spoken], "decode")
-        self._score([cell for cell in wanted if not self.store.has_scores(cell)])
+        ordered = sorted(missing, key=_costliest_first)
+        groups = programs(ordered, self.device, self.longest) if missing else []
+        return groups, [[cell] for cell in spoken]
 
     def _material_of(self, group: Sequence[StoredCell]) -> Material:
         """Return what the cells of one program share: their embeddings come from one encoder."""
@@ -68,18 +79,18 @@ class Runner:
         return self.material.of(encoder)
 
     @functools.cached_property
-    def _longest(self) -> int:
+    def longest(self) -> int:
         """Tokens of the longest training caption."""
         return int(self.material.training_captions().lengths.max())
 
     def _work(self, groups: Sequence[Sequence[StoredCell]], doing: str) -> None:
         """Compute cells in groups, a program each, in this order."""
-        compute = self._in_processes if self.device == "cpu" else self._here
+        compute = self._in_processes if self.device == "cpu" else self.here
         if failures := compute(groups, doing):
-            lines = "\n".join(f"  {_told(cell)}: {error!r}" for cell, error in failures)
-            raise CapdecError(f"{len(failures)} of {sum(map(len, groups))} cells failed:\n{lines}")
+            raise CapdecError(told_failures(failures, sum(map(len, groups))))
 
-    def _here(self, groups: Sequence[Sequence[StoredCell]], doing: str) -> Failures:
+    def here(self, groups: Sequence[Sequence[StoredCell]], doing: str) -> Failures:
+        """Compute cells in groups, a program each, in this process; return those that failed, and why."""
         failures: Failures = []
         with _bar(groups, doing) as bar:
             waiting = [list(group) for group in reversed(groups)]
@@ -87,7 +98,7 @@ class Runner:
                 group = waiting.pop()
                 try:
                     self._run(group)
-                except (RuntimeError, ValueError, CapdecError) as error:
+                except Exception as error:
                     if len(group) > 1:  # one cell must not take the others of its program with it
                         waiting += [[cell] for cell in group]
                         continue
@@ -110,7 +121,7 @@ class Runner:
         failures: Failures = []
         context = multiprocessing.get_context("spawn")
         trained = list(filter(None, (_trained(cell) for group in groups for cell in group)))
-        workers, started = min(len(groups), processes(trained, self._longest)), time.perf_counter()
+        workers, started = min(len(groups), processes(trained, self.longest)), time.perf_counter()
         with (
             _bar(groups, doing) as bar,
             ProcessPoolExecutor(max_workers=workers, mp_context=context) as pool,
@@ -165,6 +176,12 @@ class Runner:
         decoding = decoding_from_dict(cell.decoding) if isinstance(cell, Decoded) else beam
         end = f", up to {cell.checkpoint['stop']!r}" if isinstance(cell, Imported) else ""
         return f"{decoding.label}, at most {self.profile.decoding.max_tokens} tokens{end}"
+
+
+def told_failures(failures: Failures, count: int) -> str:
+    """Return the message of cells that failed, of `count` in all."""
+    lines = "\n".join(f"  {_told(cell)}: {error!r}" for cell, error in failures)
+    return f"{len(failures)} of {count} cells failed:\n{lines}"
 
 
 def _bar(groups: Sequence[Sequence[StoredCell]], doing: str) -> tqdm:

@@ -166,7 +166,7 @@ def book() -> Conclusions:
             patch.setattr(module, "of_profile", lambda name, device: geometry)
         patch.setattr(Material, "training_embeddings", lambda self, kind: unit_rows(8, MATERIAL.dim))
         for module in (cosine_directed, bridges):
-            patch.setattr(module, "prepare", lambda profile, device: MATERIAL)
+            patch.setattr(module, "prepare", lambda *_: MATERIAL)
         patch.setattr(bridges, "training_cosines", lambda material: {MATCHED: 0.45})
         study = conclusions.view(profile, results, "cpu")
         assert study.rows

@@ -13,7 +13,6 @@ from capdec_core.profiles import Profile
 from capdec_core.studies import noise_types
 from capdec_core.studies.bridges_grid import (
     GAUSSIAN,
-    IMAGES,
     NONE,
     images_shifted,
     projected,
@@ -27,17 +26,18 @@ from capdec_core.studies.bridges_grid import (
 from capdec_core.studies.bridges_in_domain import in_domain
 from capdec_core.studies.bridges_law import training_cosines
 from capdec_core.studies.bridges_view import Bridges
-from capdec_core.studies.conditions import Condition
+from capdec_core.studies.conditions import Condition, wanted_by
 from capdec_core.studies.results import Results
 
 
 def conditions(profile: Profile, seeds: int) -> list[Condition]:
     """Return the chapter's grid; `seeds` trainings where a claim is decided, one for the rest.
 
-    No noise, the Gaussians and the ceiling are chapter 2's own cells; images that are moved are read by them.
+    No noise, the Gaussians and the ceiling are those of chapter 2; images that are moved are read by them.
     """
     grid, dim = profile.bridges, embedding_dim(profile.encoder.model, profile.encoder.pretrained)
-    none, *gaussians, images = _of_chapter_2(profile, seeds)
+    none, *gaussians = _of_chapter_2(profile, seeds)
+    images = noise_types.on_images(seeds)
     readers, seeds = [none, *gaussians], min(seeds, grid.seeds or seeds)
     found = [
         *readers,
@@ -55,14 +55,14 @@ def conditions(profile: Profile, seeds: int) -> list[Condition]:
 
 def view(profile: Profile, results: Results, device: str) -> Bridges:
     """Return what the chapter shows."""
-    material = prepare(profile, device)
+    material = prepare(profile, device, wanted_by(results.cells))
     dims = [None, *(dim for dim in profile.calibration.dims if dim in material.reduced)]
     spaces = {dim: training_cosines(material.at(dim)) for dim in dims}
     return Bridges(profile, results, spaces, in_domain(profile))
 
 
 def _of_chapter_2(profile: Profile, seeds: int) -> list[Condition]:
-    """Return no noise, the Gaussians of this chapter's variances, and training on images.
+    """Return no noise and the Gaussians of this chapter's variances.
 
     CapdecError where chapter 2 lacks one of the variances, or this chapter the variance that shapes are matched with.
     """
@@ -79,5 +79,4 @@ def _of_chapter_2(profile: Profile, seeds: int) -> list[Condition]:
         )
     chapter_2 = noise_types.conditions(profile, seeds)
     gaussians = [c for c in chapter_2 if c.family == GAUSSIAN and c.parameter in wanted]
-    none, images = (next(c for c in chapter_2 if c.family == family) for family in (NONE, IMAGES))
-    return [none, *gaussians, images]
+    return [next(c for c in chapter_2 if c.family == NONE), *gaussians]

@@ -1,6 +1,6 @@
 """A condition of a study: what is varied, as a line of its grid, and the cells that realise it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 
 from capdec_core.bridges import Bridge, Sight
@@ -9,9 +9,9 @@ from capdec_core.cell import CellConfig, Decoded, Evaluation, Imported, Retrieve
 from capdec_core.decoding import Beam, Decoding
 from capdec_core.errors import CapdecError
 from capdec_core.imported.settings import PublishedSettings
-from capdec_core.material import Material, captioner_settings
+from capdec_core.material import Material, Wanted, captioner_settings
 from capdec_core.noise import NoNoise, Perturbation
-from capdec_core.profiles import MapperSettings, NamedLanguageModelSettings, Profile
+from capdec_core.profiles import EncoderSettings, MapperSettings, NamedLanguageModelSettings, Profile
 
 
 @dataclass(frozen=True)
@@ -34,6 +34,7 @@ class Condition:
         decoding: another way to decode the same trained captioners; of test images alone, from `evaluate`.
         bridge: moves on either side of the gap and noise, in place of `noise`.
         dim: dimension to which heads reduce the joint embedding (`capdec_core.encoders.reduced`).
+        encoder: the encoder whose embeddings of images are read, in training too.
         checkpoint: a published captioner, which is not trained here; `noise` is then what it was trained with.
     """
 
@@ -52,6 +53,7 @@ class Condition:
     decoding: Decoding | None = None
     bridge: Bridge | None = None
     dim: int | None = None
+    encoder: EncoderSettings | None = None
     checkpoint: PublishedSettings | None = None
 
     @property
@@ -76,7 +78,7 @@ def cells_of(condition: Condition, profile: Profile, material: Material) -> list
     """
     if condition.checkpoint is not None:
         return [_imported(condition, condition.checkpoint, profile, material)]
-    bridge, material = condition.across, material.at(condition.dim)
+    bridge, material = condition.across, material.by(condition.encoder).at(condition.dim)
     if bridge.retrieves:
         return [_retrieved(condition, profile, material)]
     if bridge.moves and not bridge.moves_text and isinstance(bridge.noise, Perturbation):
@@ -96,8 +98,8 @@ def _imported(
 ) -> Imported:
     if not isinstance(profile.language_model, NamedLanguageModelSettings):
         raise CapdecError(
-            f"profile {profile.name}: the checkpoint {checkpoint.hub} speaks through a GPT-2 by name, and the profile's "
-            "language model has none"
+            f"profile {profile.name}: the checkpoint {checkpoint.hub} speaks through a GPT-2 by name, and the "
+            "profile's language model has none"
         )
     return Imported(
         corpus=material.corpus,
@@ -152,6 +154,13 @@ def _evaluations(condition: Condition, profile: Profile) -> tuple[Evaluation, ..
         for split in condition.splits
         for source in condition.reads
     )
+
+
+def wanted_by(conditions: Iterable[Condition]) -> Wanted:
+    """Return what the cells of conditions read of training images."""
+    looking = [condition for condition in conditions if condition.needs_images]
+    dims = {condition.dim for condition in looking if condition.dim is not None}
+    return Wanted(frozenset(condition.encoder for condition in looking), frozenset(dims))
 
 
 def all_cells(conditions: Sequence[Condition], profile: Profile, material: Material) -> list[StoredCell]:

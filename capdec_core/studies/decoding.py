@@ -65,7 +65,7 @@ def _captioners(profile: Profile, seeds: int) -> list[Condition]:
         raise CapdecError(
             f"profile {profile.name}: decoding_grid.variance {variance:g} is none of gaussian_variances"
         )
-    images = next(c for c in chapter_2 if c.family == "trained on images")
+    images = noise_types.on_images(seeds)
     named = {CAPDEC: gaussians[0], CLIPCAP_TUNED: images, CLIPCAP_FROZEN: replace(images, tuned=False)}
     return [
         replace(condition, family=name, label=f"{name}, as trained", parameter=None, seeds=seeds)

@@ -90,9 +90,9 @@ class GeometryStudy(StudyView):
     @cached_property
     def heads(self) -> list[HeadRun]:
         """The temperature experiment: heads of both kinds at every scale and seed, on the profile's own features."""
-        train = embedded_pairs(self.profile, self.device, "train")
-        features, held_out = standardised(train, train), standardised(self.pairs, train)
         settings = self.profile.geometry
+        train = embedded_pairs(self.profile, self.device, settings.split)
+        features, held_out = standardised(train, train), standardised(self.pairs, train)
         return [
             train_heads(features, held_out, kind, scale, seed, settings)
             for kind in KINDS

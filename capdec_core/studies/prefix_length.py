@@ -50,12 +50,15 @@ def _condition(profile: Profile, mapper: str, k: int, tuned: bool, seeds: int) -
         mapper=_settings(profile, mapper, k),
         tuned=tuned,
         training=profile.prefix_length.training,
+        encoder=profile.prefix_length.encoder,
     )
 
 
 def _settings(profile: Profile, mapper: str, k: int) -> MapperSettings:
     """Return a mapper's shape; where the fixed-width MLP is the MLP itself, it shares the MLP's cells."""
+    clip_length = profile.prefix_length.clip_length or profile.mapper.clip_length
+    base = replace(profile.mapper, prefix_length=k, clip_length=clip_length)
     if mapper != "fixed mlp":
-        return replace(profile.mapper, kind=mapper, prefix_length=k)
+        return replace(base, kind=mapper)
     hidden = None if k == FIXED_AT else profile.language_model.width * FIXED_AT // 2
-    return replace(profile.mapper, kind="mlp", prefix_length=k, hidden=hidden)
+    return replace(base, kind="mlp", hidden=hidden)

@@ -47,7 +47,7 @@ def in_short(study: PrefixLength) -> str:
 def setting(study: PrefixLength) -> str:
     """Return at what scale this copy of the chapter was run, and which cells are shared."""
     profile, model = study.profile, study.profile.language_model
-    budget = profile.prefix_length.training
+    budget, encoder = profile.prefix_length.training, profile.prefix_length.encoder or profile.encoder
     cells = study.results.cells
     trained = {cell for condition in cells for cell in study.results.ids(condition)}
     shared = sum(len(found) for found in cells.values()) - len(trained)
@@ -56,7 +56,8 @@ def setting(study: PrefixLength) -> str:
         origin = f"is `{model.name}`, as it was published"
     return (
         f"This copy of the chapter was run with the profile `{profile.name}` ({profile.title}): captioners trained on "
-        f"image embeddings for {budget.steps} batches of {budget.batch_size} captions at a learning rate of "
+        f"image embeddings by `{encoder.model}`, {'raw as they come' if encoder.raw else 'on the unit sphere'}, for "
+        f"{budget.steps} batches of {budget.batch_size} captions at a learning rate of "
         f"{budget.learning_rate:g}, the same for every mapper, before a language model of {model.layers} layer"
         f"{'s' if model.layers > 1 else ''} and width {model.width} ({study.language_model_parameters:,} weights) that "
         f"{origin}. The grid has {len(cells)} conditions and {len(trained)} "
@@ -67,7 +68,7 @@ def setting(study: PrefixLength) -> str:
 
 def bottleneck(study: PrefixLength) -> str:
     """Return how many vectors it takes to hold an embedding, here and in ClipCap."""
-    width, dim = study.profile.language_model.width, study.results.dim
+    width, dim = study.profile.language_model.width, study.dim
     least = math.ceil(dim / width)
     narrow = (
         f"here a single vector has {width} coordinates for an embedding of {dim}, and only from k = {least} on can a "

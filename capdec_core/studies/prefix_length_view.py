@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from capdec_core.cell import CellConfig
 from capdec_core.studies.claims import Claim, Evidence
 from capdec_core.studies.conditions import Condition
 from capdec_core.studies.prefix_length_claims import claims
@@ -38,6 +39,13 @@ class PrefixLength(StudyView):
     def claims(self) -> list[Claim]:
         """Study B's claims with their verdicts."""
         return claims(self.findings)
+
+    @property
+    def dim(self) -> int:
+        """Dimension d of the embeddings that the captioners read."""
+        cell = next(iter(self.results.cells.values()))[0]
+        assert isinstance(cell, CellConfig)  # this chapter decodes nothing anew
+        return int(cell.mapper["embedding_dim"])
 
     @cached_property
     def published(self) -> Published:

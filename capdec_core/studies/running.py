@@ -7,7 +7,7 @@ from capdec_core.profiles import Profile, load_profile
 from capdec_core.runner import Runner
 from capdec_core.store import CellStore
 from capdec_core.studies import grid_of, study_named
-from capdec_core.studies.conditions import Condition, all_cells, cells_of
+from capdec_core.studies.conditions import Condition, all_cells, cells_of, wanted_by
 from capdec_core.studies.results import Results
 from capdec_core.studies.view import StudyView
 
@@ -23,7 +23,7 @@ def run_study(name: str, profile_name: str, device: str, seeds: int | None) -> S
 def results_of(profile: Profile, conditions: Sequence[Condition], device: str) -> Results:
     """Return the conditions' scores; cells that the store lacks are computed first."""
     store = CellStore(paths.CELLS)
-    runner = Runner(profile, store, device)
+    runner = Runner(profile, store, device, wanted_by(conditions))
     runner.compute(all_cells(conditions, profile, runner.material))
     cells = {condition: cells_of(condition, profile, runner.material) for condition in conditions}
     return Results(cells, store, profile.statistics, runner.material.dim)
