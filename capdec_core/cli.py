@@ -224,11 +224,17 @@ def _data_where(parts: SomeParts = None) -> None:
 
 
 def main() -> None:
-    """Run the command line; a CapdecError is one message on stderr and exit code 2."""
+    """Run the command line; a CapdecError, or a package that is missing, is one message on stderr and exit code 2."""
     try:
         app()
     except CapdecError as error:
         print(f"capdec: {error}", file=sys.stderr)
+        raise SystemExit(2) from None
+    except ModuleNotFoundError as error:
+        if str(error.name).startswith("capdec_core"):
+            raise
+        remedy = "`make env` in a checkout, or pip install 'capdec_core[book]', brings what makes the book"
+        print(f"capdec: the package {error.name} is not installed; {remedy}", file=sys.stderr)
         raise SystemExit(2) from None
 
 

@@ -10,7 +10,7 @@ import nbformat
 import pytest
 from clean_machine import FOLDERS, ROOT, build_wheel, make_venv, outside, pretended, repacked
 
-from capdec_core import bootstrap, paths
+from capdec_core import bootstrap, cli, paths
 from capdec_core.bootstrap import packages
 from capdec_core.errors import CapdecError
 
@@ -172,3 +172,19 @@ def test_a_package_that_cannot_be_installed_is_named_by_the_chapter(monkeypatch:
         RuntimeError, match=r"pip could not install \./nowhere-1\.0-py3-none-any\.whl:\n.*does not exist"
     ):
         exec(second.source, {})
+
+
+def test_a_command_that_needs_a_package_that_is_not_there_says_so(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What makes the book does not come with the package alone; a module of our own is a fault of ours."""
+    for name in ("capdec_core.reproduce", "capdec_core.book"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    monkeypatch.setattr(sys, "argv", ["capdec", "study", "geometry"])
+    monkeypatch.setitem(sys.modules, "papermill", None)
+    with pytest.raises(SystemExit, match="2"):
+        cli.main()
+    assert "capdec: the package papermill is not installed; " in capsys.readouterr().err
+    monkeypatch.setitem(sys.modules, "capdec_core.reproduce", None)
+    with pytest.raises(ModuleNotFoundError, match=r"capdec_core\.reproduce"):
+        cli.main()
