@@ -101,6 +101,43 @@ def _merge(archive: Archive, profile: ProfileName = "scenes", device: DeviceName
     print(packing.merge_profile(profile, device, archive))
 
 
+@app.command("cell")
+def _cell(
+    names: Annotated[list[str], typer.Argument(help="Names of cells.", metavar="CELL...")],
+    profile: ProfileName = "scenes",
+    device: DeviceName = "cpu",
+) -> None:
+    """Compute cells of a profile by name, in one program; what the store has is left alone, and nothing is scored."""
+    from capdec_core.workflow.program import compute
+
+    print(compute(names, profile, device))
+
+
+@app.command("workflow-plan", hidden=True)
+def _workflow_plan(output: Path, profile: ProfileName = "scenes", device: DeviceName = "cpu") -> None:
+    """Make what a profile's cells share, and write which programs of cells are missing: a workflow's first job."""
+    from capdec_core.workflow.jobs import make_plan
+
+    print(f"{output}: {len(make_plan(output, profile, device).programs)} programs of cells are missing")
+
+
+@app.command("workflow", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def _workflow(
+    context: typer.Context,
+    profile: ProfileName = "scenes",
+    device: DeviceName = "cpu",
+    cluster: Annotated[
+        str | None,
+        typer.Option(help="A scheduler's Snakemake profile: slurm, or a folder.", metavar="NAME"),
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", "-n", help="Show the jobs and start none.")] = False,
+) -> None:
+    """Run the book by jobs, on this machine's GPUs or cores or through a scheduler; further options are Snakemake's."""
+    from capdec_core.workflow.start import start
+
+    start(profile, device, cluster, dry_run, context.args)
+
+
 @app.command("miniature")
 def _miniature(profile: ProfileName = "scenes") -> None:
     """Train the profile's miniature CLIP anew and write it, with its model card, to data/miniature."""
