@@ -15,7 +15,7 @@ from capdec_core.errors import CapdecError
 from capdec_core.files import write_atomic, write_json
 from capdec_core.paths import RESULTS
 
-PARTS = ("training", "losses", "profile", "grid", "decoding", "scoring", "encoding", "growth")
+PARTS = ("training", "paper", "losses", "profile", "grid", "decoding", "scoring", "encoding", "growth")
 """Names of the parts, in the order they are run: modules of this package with `run(device, quick)`."""
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)

@@ -1,4 +1,4 @@
-"""Training: captions a second, this project's loop against the reference recipe, and what a GPU is used for."""
+"""Training: captions a second, this project's loop against the reference recipe."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -17,14 +17,12 @@ from benchmarks.world import World, load_world
 from capdec_core.budget import Budget
 from capdec_core.captioner import Captioner
 from capdec_core.noise import Gaussian
-from capdec_core.planning.operations import peak_flops, training_flops
 from capdec_core.training import train
 
 VARIANCE = 0.016
 LEARNING_RATE = 2e-5
 GPU_BAR = 8.0
 WORLD_BAR = 2.0
-LARGEST_BATCH = 1280
 
 
 @dataclass(frozen=True)
@@ -118,15 +116,12 @@ def threads(count: int) -> Iterator[None]:
 
 
 def run(device: str, quick: bool) -> dict[str, Any]:
-    """Compare training at every size; on a GPU also tell how much of its peak is used."""
+    """Compare training at every size."""
     world = load_world(quick, device)
     comparisons = [world_comparison(world, device, count, quick) for count in thread_counts(device)]
     presets = paper_presets(quick)
     comparisons += [paper_comparison(preset, device, pairs=1 if quick else 3) for preset in presets]
-    tables = [lengths_table(world, presets, device)]
-    if device.startswith("cuda"):
-        tables.append(utilisation_table(presets, device))
-    return {"comparisons": comparisons, "tables": tables, "notes": NOTES}
+    return {"comparisons": comparisons, "tables": [lengths_table(world, presets, device)], "notes": NOTES}
 
 
 def thread_counts(device: str) -> list[int]:
@@ -183,40 +178,6 @@ def lengths_table(world: World, presets: list[Preset], device: str) -> dict[str,
         "Reference pads to (with end)",
     ]
     return {"title": "Lengths of captions", "columns": columns, "rows": rows}
-
-
-def utilisation_table(presets: list[Preset], device: str) -> dict[str, Any]:
-    """Return our model-flop utilisation at growing batches, the largest that the GPU holds last."""
-    gpu = torch.cuda.get_device_name(device)
-    rows: list[list[Any]] = []
-    for preset in presets:
-        batch_size: int | None = preset.batch_size
-        while batch_size is not None and batch_size <= LARGEST_BATCH:
-            batch_size = _utilisation_row(preset, batch_size, device, peak_flops(gpu), rows)
-    return {
-        "title": f"Model-flop utilisation on {gpu}",
-        "columns": ["Captioner", "Batch", "Captions/s", "Tflop/s", "% of bf16 peak"],
-        "rows": rows,
-        "note": "Useful operations by formula (planning/operations.py) over the data sheet's dense bfloat16 peak.",
-    }
-
-
-def _utilisation_row(
-    preset: Preset, batch_size: int, device: str, peak: float | None, rows: list[list[Any]]
-) -> int | None:
-    """Append the row of one batch size; return the next to try, or None where memory was too small."""
-    data = photo_data(batch_size * 10, preset.config.mapper.embedding_dim)
-    work = Work(Captioner(preset.config), data, batch_size, 1, device)
-    try:
-        taken = work.ours()
-    except torch.cuda.OutOfMemoryError:
-        return None
-    finally:
-        torch.cuda.empty_cache()
-    speed = training_flops(preset.config, map(len, data.captions)) / taken
-    share = None if peak is None else 100 * speed / peak
-    rows.append([preset.name, batch_size, work.captions / taken, speed / 1e12, share])
-    return 2 * batch_size
 
 
 NOTES = [
