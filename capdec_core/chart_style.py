@@ -41,6 +41,7 @@ CONTROLS: Mapping[str, Mark] = {
     "language model alone": Mark(MUTED, line=":"),
     "text to text": Mark(INK, line="-."),
     "trained on images": Mark(INK, line=(0, (6, 2))),
+    "pretrained": Mark(INK, line=(0, (3, 1, 1, 1))),
 }
 """Conditions without a strength: horizontal bands."""
 

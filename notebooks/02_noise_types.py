@@ -300,7 +300,7 @@ chapter.table(
 chapter.say(noise_types_prose.gradient(study))
 
 # %% [markdown]
-# ## The same images, six systems
+# ## The same images, several systems
 #
 # Scores are averages; [Figure 2.5](#fig-captions) is what they average over.
 
@@ -310,16 +310,17 @@ chapter.panel(
     gallery.caption_panel(examples.images, examples.references, examples.systems),
     "captions",
     caption="A dozen test images, evenly spaced over the test set and not selected, each with one of its reference "
-    "captions and the captions of six systems (first seed, best of the beam).",
+    "captions and the captions of several systems (first seed, best of the beam).",
 )
 
 # %% [markdown]
 # ## What this says of Study A's claims
 #
-# Study A compared its noises with a published CapDec checkpoint. The baseline here is a captioner of this world, trained
-# like all others with Gaussian noise of the variance that Study A names; so the comparison is one of noise alone, which
-# the original was not. A claim is *supported* or *not supported* where the contrasts say so beyond doubt, *undecided*
-# where they do not, and an *artefact* where the difference is real and owed to something other than what is claimed.
+# A claim is *supported* or *not supported* where the contrasts say so beyond doubt, *undecided* where they do not, and an
+# *artefact* where the difference is real and owed to something other than what is claimed.
+
+# %% tags=["remove-input"]
+chapter.say(noise_types_prose.provenance(study))
 
 # %% tags=["remove-input"]
 chapter.claims(

@@ -97,9 +97,10 @@ chapter.say(protocol_prose.world(study))
 # [Table 8.1](#tab-systems) has Study A's own systems from [chapter 2](02_noise_types.ipynb) (its noises as it wrote them),
 # [chapter 3](03_heads_layers.ipynb) (heads and layers of the mapper) and [chapter 4](04_cosine_directed.ipynb) (the best of
 # its cosine-directed grid), and a few that it did not have, to show where its baseline stands. No captioner was trained
-# for this chapter. In Study A the baseline was a published checkpoint; here it is a captioner of this world with the
-# noise that Study A names, and the mappers of chapter 3 differ from it in more than their heads and layers, as they did
-# there. What is at issue here is not who wins but what the choice of images does to the answer.
+# for this chapter.
+
+# %% tags=["remove-input"]
+chapter.say(protocol_prose.provenance(study))
 
 # %% tags=["hide-input"]
 chapter.table(

@@ -10,7 +10,7 @@ from small_study import IMAGES, MATERIAL, Store
 from capdec_core.profiles import load_profile
 from capdec_core.studies import protocol
 from capdec_core.studies.conditions import Condition, cells_of
-from capdec_core.studies.noise_types_claims import BASELINE_VARIANCE
+from capdec_core.studies.pretrained_capdec import BASELINE_VARIANCE
 from capdec_core.studies.protocol_view import ProtocolStudy
 from capdec_core.studies.results import Results
 

@@ -18,9 +18,17 @@ from capdec_core.files import file_digest
 from capdec_core.imported import published
 from capdec_core.imported.settings import PublishedSettings, StatedShape
 from capdec_core.imported.speak import only_token
+from capdec_core.mapper import MapperConfig
+from capdec_core.matching import parameter_count
 from capdec_core.material import Material, prepare
 from capdec_core.noise import Gaussian
-from capdec_core.profiles import CorpusSettings, DecodingSettings, NamedLanguageModelSettings, Profile
+from capdec_core.profiles import (
+    CorpusSettings,
+    DecodingSettings,
+    NamedLanguageModelSettings,
+    Profile,
+    load_profile,
+)
 from capdec_core.store import CellStore
 from capdec_core.studies.conditions import Condition, cells_of
 from capdec_core.worker import run_cells
@@ -207,3 +215,21 @@ def test_a_language_model_without_a_name_is_refused(wanted):
     condition = Condition("pretrained", "Pre-trained", checkpoint=wanted)
     with pytest.raises(CapdecError, match=f"checkpoint {HUB} speaks through a GPT-2 by name"):
         cells_of(condition, profile, prepare(profile_with(wanted), "cpu"))
+
+
+PUBLISHED_BYTES = 740_525_731
+"""Size of johko/capdec_05's model.pt, as the hub states it beside the file's SHA-256."""
+GPT2_SMALL, POSITIONS, LAYERS = 124_439_808, 1024, 12
+"""GPT-2 small: its weights, and what its old causal masks follow from (a byte a place, and a number a layer)."""
+
+
+def test_the_published_file_has_the_size_of_what_the_profile_says_is_in_it():
+    profile = load_profile("coco")
+    stated = profile.pretrained_capdec.mapper
+    assert asdict(stated) == {name: asdict(profile.mapper)[name] for name in asdict(stated)}, (
+        "CapDec's own mapper"
+    )
+    mapper = parameter_count(MapperConfig(**asdict(stated), embedding_dim=640, width=768))
+    tensors = 4 * (GPT2_SMALL + mapper) + LAYERS * (POSITIONS**2 + 4)
+    count = 149 + 2 * LAYERS + 3 + 11 * stated.layers  # GPT-2's, its masks', the mapper's
+    assert 0 < PUBLISHED_BYTES - tensors < 500 * count, "the archive's own record of each tensor"

@@ -31,15 +31,16 @@ def as_published(captioners: Captioners, n: int, selecting: int = 0) -> list[Rou
     ]
 
 
-def another_seed(captioners: Captioners, n: int) -> list[Round]:
-    """Return the protocol that uses the same sampler twice: one seed of the baseline chooses, another is compared.
+def another_seed(captioners: Captioners, n: int, sampler: int = 0) -> list[Round]:
+    """Return the protocol that uses the same sampler twice: one training of it chooses, another is compared.
 
     The two were trained alike from different seeds, so they share what suits the baseline and not the luck of
-    single captions. ValueError where the baseline has one seed alone.
+    single captions. `sampler` is the system that is trained as the baseline was: the baseline itself, 0, or another
+    where the baseline was published and is there once. ValueError where it has one seed alone.
     """
-    rows = captioners.rows(0)
+    rows = captioners.rows(sampler)
     if len(rows) < 2:
-        raise ValueError("another seed of the baseline must choose, and it has only one")
+        raise ValueError("another seed of the baseline must choose, and there is only one")
     every = np.arange(len(captioners.owner))
     return [Round(captioners.scores[row], n, captioners.scores, every != row) for row in rows]
 

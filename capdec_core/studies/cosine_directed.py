@@ -15,14 +15,16 @@ from capdec_core.studies.conditions import Condition
 from capdec_core.studies.cosine_directed_acceptance import MEASURED_ROWS
 from capdec_core.studies.cosine_directed_grid import FIXED, GAUSSIAN, grid_rows
 from capdec_core.studies.cosine_directed_view import CosineDirectedView
+from capdec_core.studies.pretrained_capdec import pretrained_capdec
 from capdec_core.studies.results import Results
 
 
 def conditions(profile: Profile, seeds: int) -> list[Condition]:
-    """Return no noise, both methods at each cosine with `seeds` trainings, and the rows of the grid."""
+    """Return no noise, the baseline as published, both methods at each cosine with `seeds` trainings, and the grid."""
     dim = embedding_dim(profile.encoder.model, profile.encoder.pretrained)
     rows = [row.condition for row in grid_rows(profile, dim, seeds)]
-    return [noise_types.no_noise(seeds), *_at_cosines(profile, dim, seeds), *rows]
+    controls = [noise_types.no_noise(seeds), *pretrained_capdec(profile)]
+    return [*controls, *_at_cosines(profile, dim, seeds), *rows]
 
 
 def view(profile: Profile, results: Results, device: str) -> CosineDirectedView:

@@ -24,9 +24,15 @@ from capdec_core.studies.cosine_directed_acceptance import SEED, measured_map, p
 from capdec_core.studies.cosine_directed_claims import at_equal_cosine, best_row, claims, pairs
 from capdec_core.studies.cosine_directed_grid import FIXED, GAUSSIAN, RAW, UNIT, GridRow
 from capdec_core.studies.noise_types_view import EQUIVALENCE_MARGIN
+from capdec_core.studies.pretrained_capdec import PRETRAINED, published
 from capdec_core.studies.view import StudyView
 
-GROUPS = {"none": "Control", GAUSSIAN: "Gaussian", FIXED: "Fixed cosine"}
+GROUPS = {
+    "none": "Control",
+    PRETRAINED: "Study A's baseline",
+    GAUSSIAN: "Gaussian",
+    FIXED: "Fixed cosine",
+}
 
 
 @dataclass(frozen=True)
@@ -174,5 +180,5 @@ class CosineDirectedView(StudyView):
     @property
     def shown(self) -> list[Condition]:
         """The conditions whose captions are printed, each captioner once."""
-        wanted = (self.none, self.literal, self.raw, self.fixed, self.gaussian)
+        wanted = (self.none, self.literal, self.raw, self.fixed, self.gaussian, *published(self.results))
         return list({self.results.ids(condition): condition for condition in reversed(wanted)}.values())[::-1]

@@ -23,15 +23,17 @@ from capdec_core.studies.heads_layers_view import (
     HeadsLayers,
     counted,
 )
+from capdec_core.studies.pretrained_capdec import pretrained_capdec
 from capdec_core.studies.results import Results
 
 
 def conditions(profile: Profile, seeds: int) -> list[Condition]:
-    """Return the chapter's grid with `seeds` trainings for every condition.
+    """Return the chapter's grid with `seeds` trainings for every condition, and Study A's baseline as published.
 
     CapdecError where a number of layers cannot have the baseline's parameters.
     """
-    return grid(profile, seeds, embedding_dim(profile.encoder.model, profile.encoder.pretrained))
+    dim = embedding_dim(profile.encoder.model, profile.encoder.pretrained)
+    return [*grid(profile, seeds, dim), *pretrained_capdec(profile)]
 
 
 def view(profile: Profile, results: Results, device: str) -> HeadsLayers:

@@ -26,6 +26,7 @@ from capdec_core.studies.phrases import (
     verdicts,
     within_sentence,
 )
+from capdec_core.studies.pretrained_capdec import PRETRAINED
 from capdec_core.studies.published import load_published
 from capdec_core.tables import p_phrase
 
@@ -270,7 +271,7 @@ def _loss_trend(study: HeadsLayers, arm: str) -> str:
 
 def _fit(study: HeadsLayers) -> str:
     """Return how training loss and CIDEr go together over the chapter's conditions."""
-    conditions = [condition for condition in study.results.cells if condition.family != CONTROL]
+    conditions = [c for c in study.results.cells if c.family not in (CONTROL, PRETRAINED)]
     losses_ = [float(np.mean(study.results.final_losses(condition))) for condition in conditions]
     scores = [study.results.interval(condition, "CIDEr").value for condition in conditions]
     if len(set(scores)) == 1 or len(set(losses_)) == 1:

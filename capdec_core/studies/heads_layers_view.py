@@ -7,7 +7,7 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
-from capdec_core.cell import CellConfig
+from capdec_core.cell import CellConfig, Imported
 from capdec_core.mapper import MapperConfig
 from capdec_core.matching import parameter_count
 from capdec_core.studies.claims import Claim, Contrast, EquivalenceTest
@@ -20,6 +20,7 @@ from capdec_core.studies.heads_layers_claims import (
     reading_test,
 )
 from capdec_core.studies.heads_layers_trends import TrendTest, trend_tests
+from capdec_core.studies.pretrained_capdec import PRETRAINED, published
 from capdec_core.studies.view import StudyView
 
 CONTROL, BASELINE = "mapper control", "mapper baseline"
@@ -31,6 +32,7 @@ HEADINGS = {
     HEADS: "Heads, at the baseline's layers",
     LAYERS: "Layers, at the baseline's heads",
     MATCHED: "Layers, at the baseline's heads and parameters",
+    PRETRAINED: "Study A's baseline",
 }
 WINDOWS = 20
 """A curve of training losses is drawn as the means of this many equal stretches of the steps."""
@@ -62,6 +64,8 @@ class HeadsLayers(StudyView):
     def mapper(self, condition: Condition) -> MapperConfig:
         """Return the mapper as its cells have it."""
         cell = self.results.cells[condition][0]
+        if isinstance(cell, Imported):
+            return MapperConfig(**self.results.store.record(cell)["mapper"])
         assert isinstance(cell, CellConfig)  # nothing in this chapter is decoded anew
         return MapperConfig(**cell.mapper)
 
@@ -168,7 +172,7 @@ class HeadsLayers(StudyView):
         """The conditions whose captions are printed: the baseline and each arm's extremes."""
         heads, layers, matched = (self.arm(name) for name in (HEADS, LAYERS, MATCHED))
         extremes = [heads[0], heads[-1], layers[0], layers[-1], matched[-1]]
-        return list(dict.fromkeys([self.baseline, *extremes]))
+        return list(dict.fromkeys([self.baseline, *extremes, *published(self.results)]))
 
 
 def counted(number: int, thing: str) -> str:

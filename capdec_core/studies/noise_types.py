@@ -19,6 +19,7 @@ from capdec_core.noise import (
 from capdec_core.profiles import NoiseTypesSettings, Profile
 from capdec_core.studies.conditions import Condition
 from capdec_core.studies.noise_types_view import NoiseTypes
+from capdec_core.studies.pretrained_capdec import pretrained_capdec
 from capdec_core.studies.results import Results
 
 IMAGES_AND_TEXTS: tuple[Source, ...] = ("image", "text")
@@ -33,6 +34,7 @@ def conditions(profile: Profile, seeds: int) -> list[Condition]:
     ]
     return [
         *_controls(seeds),
+        *pretrained_capdec(profile),
         *_gaussian(grid, seeds),
         *balls,
         *_student(grid, seeds),

@@ -6,10 +6,8 @@ from collections.abc import Mapping, Sequence
 from capdec_core.profiles import NoiseTypesSettings
 from capdec_core.studies.claims import Claim, Contrast, Pair, Verdict
 from capdec_core.studies.conditions import Condition
+from capdec_core.studies.pretrained_capdec import baseline_of
 from capdec_core.studies.results import Results
-
-BASELINE_VARIANCE = 0.05
-"""Variance of the pre-trained CapDec that Study A compares with ("N(0, 0.05)")."""
 
 NOISE = "Is Gaussian noise, its variance chosen on validation images, better than no noise?"
 LAW = "Is Gaussian noise of the variance nearest to the calibration law's better than no noise?"
@@ -45,7 +43,7 @@ def pairs(results: Results, grid: NoiseTypesSettings, law: float) -> list[Pair]:
     gaussians = [c for c in results.cells if c.family == "gaussian"]
     best, none = results.best(gaussians), results.named("none")
     near = nearest(gaussians, law)
-    baseline = results.named("gaussian", BASELINE_VARIANCE)
+    baseline = baseline_of(results)
     gradient = best_gradient(results, grid)
     literal = results.named("student t, literal", grid.headline_df)
     matched = results.named("student t, matched", grid.headline_df)

@@ -161,6 +161,21 @@ def gradient(study: NoiseTypes) -> str:
     )
 
 
+def provenance(study: NoiseTypes) -> str:
+    """Return what Study A's baseline is here: the published checkpoint, or what stands for it."""
+    told = "Study A compared its noises with a published CapDec checkpoint."
+    if study.baseline.checkpoint is None:
+        return (
+            f"{told} The baseline here is a captioner of this world, trained like all others with Gaussian noise of "
+            f"the variance that Study A names; so the comparison is one of noise alone, which the original was not."
+        )
+    return (
+        f"{told} The baseline here is such a checkpoint, the one of variance {study.baseline.parameter:g} that "
+        f"CapDec's authors published. It was trained elsewhere and by other code, so more than the noise sets it apart "
+        f"from the others, as it did in Study A."
+    )
+
+
 def _law_solution(study: NoiseTypes) -> str:
     g = study.geometry
     if not np.isfinite(g.calibrated_variance):

@@ -10,12 +10,12 @@ from capdec_core.statistics import Equivalence, Estimate, equivalence
 from capdec_core.studies.claims import Claim, Contrast, contrast_table, contrasts
 from capdec_core.studies.conditions import Condition
 from capdec_core.studies.noise_types_claims import (
-    BASELINE_VARIANCE,
     best_gradient,
     claims,
     nearest,
     pairs,
 )
+from capdec_core.studies.pretrained_capdec import PRETRAINED, baseline_of, published
 from capdec_core.studies.results import Results
 from capdec_core.studies.view import StudyView, difference
 from capdec_core.tables import with_interval
@@ -24,6 +24,7 @@ EQUIVALENCE_MARGIN = 0.1
 """CIDEr (10 points): a smaller difference between two forms of noise is called none. Fixed in advance."""
 
 GROUPS = {
+    PRETRAINED: "Study A's baseline",
     "gaussian": "Gaussian",
     "uniform ball": "Uniform ball",
     "student t, literal": "Student t, as Study A wrote it",
@@ -70,8 +71,8 @@ class NoiseTypes(StudyView):
 
     @cached_property
     def baseline(self) -> Condition:
-        """Gaussian noise of the variance that Study A compares with."""
-        return self.named("gaussian", BASELINE_VARIANCE)
+        """What Study A compares with: pre-trained CapDec, or what is trained here as it was."""
+        return baseline_of(self.results)
 
     @cached_property
     def best(self) -> Condition:
@@ -144,6 +145,7 @@ class NoiseTypes(StudyView):
             self.best,
             best_gradient(self.results, grid),
             self.named("student t, literal", grid.headline_df),
+            *published(self.results),
             self.named("trained on images"),
             self.named("language model alone"),
         ]

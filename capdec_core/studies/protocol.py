@@ -10,19 +10,19 @@ from dataclasses import replace
 from capdec_core.profiles import Profile
 from capdec_core.studies import cosine_directed, heads_layers, noise_types
 from capdec_core.studies.conditions import Condition
-from capdec_core.studies.noise_types_claims import BASELINE_VARIANCE
+from capdec_core.studies.pretrained_capdec import BASELINE_VARIANCE
 from capdec_core.studies.protocol_systems import of_cosine_directed, of_heads_layers, of_noise_types
 from capdec_core.studies.protocol_view import ProtocolStudy
 from capdec_core.studies.results import Results
 
 SAMPLER_TWICE = 2
-"""Trainings of the baseline without which one cannot choose and another be compared."""
+"""Trainings of what is trained as the baseline was, without which one cannot choose and another be compared."""
 
 
 def conditions(profile: Profile, seeds: int) -> list[Condition]:
     """Return the conditions of chapters 2 to 4 that Study A has, or that its baseline is judged by.
 
-    The baseline has two trainings even where `seeds` is 1.
+    What is trained as the baseline was has two trainings even where `seeds` is 1.
     """
     found = [
         *of_noise_types(noise_types.conditions(profile, seeds), profile),
@@ -37,5 +37,5 @@ def view(profile: Profile, results: Results, device: str) -> ProtocolStudy:
     return ProtocolStudy(profile, results)
 
 
-def _twice(baseline: Condition) -> Condition:
-    return replace(baseline, seeds=max(SAMPLER_TWICE, baseline.seeds))
+def _twice(sampler: Condition) -> Condition:
+    return replace(sampler, seeds=max(SAMPLER_TWICE, sampler.seeds))

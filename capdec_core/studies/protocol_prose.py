@@ -42,10 +42,34 @@ def world(study: ProtocolStudy) -> str:
     (directed,) = study.alternatives[DIRECTED]
     return (
         f"In this run (profile `{study.profile.name}`) {len(study.systems)} systems are compared, on "
-        f"{study.captioners.images} test images, of which the baseline chooses {study.chosen}. The baseline is "
-        f"{within_sentence(study.baseline)}, with {study.baseline.seeds} trainings. Of the cosine-directed grid, "
+        f"{study.captioners.images} test images, of which the baseline chooses {study.chosen}. {_baseline(study)} Of "
+        f"the cosine-directed grid, "
         f"{within_sentence(directed)} is compared: among the rows that keep a candidate at all, with the fewest "
         f"candidates, its CIDEr is highest on validation images."
+    )
+
+
+def _baseline(study: ProtocolStudy) -> str:
+    sampler = f"{within_sentence(study.sampler)}, with {study.sampler.seeds} trainings"
+    if study.baseline == study.sampler:
+        return f"The baseline is {sampler}."
+    return (
+        f"The baseline is {within_sentence(study.baseline)} as it was published, one training. Wherever another "
+        f"training of it is spoken of, it is one of {sampler}, which is trained here as the baseline was."
+    )
+
+
+def provenance(study: ProtocolStudy) -> str:
+    """Return what stands for the checkpoint that was Study A's baseline."""
+    what = (
+        "here it is a captioner of this world with the noise that Study A names"
+        if study.baseline == study.sampler
+        else f"here it is that of variance {study.baseline.parameter:g} which CapDec's authors published"
+    )
+    return (
+        f"In Study A the baseline was a published checkpoint; {what}, and the mappers of chapter 3 differ from it in "
+        f"more than their heads and layers, as they did there. What is at issue here is not who wins but what the "
+        f"choice of images does to the answer."
     )
 
 
@@ -147,7 +171,7 @@ def choosers(study: ProtocolStudy) -> str:
 
 def overlap(study: ProtocolStudy) -> str:
     """Return how many of the chosen images other systems would have chosen too."""
-    own = study.overlap(study.baseline)
+    own = study.overlap(study.sampler)
     others = [study.overlap(condition) for condition in study.strongest.values()]
     return (
         f"Of the {study.chosen} images that one training of the baseline chooses, another training of it chooses "

@@ -21,7 +21,7 @@ from capdec_core.protocol import (
 from capdec_core.statistics import Estimate
 from capdec_core.studies.conditions import Condition
 from capdec_core.studies.cosine_directed_grid import UNIT
-from capdec_core.studies.noise_types_claims import BASELINE_VARIANCE
+from capdec_core.studies.pretrained_capdec import baseline_of, retrained
 from capdec_core.studies.protocol_systems import by_group, place_of
 from capdec_core.studies.view import StudyView
 
@@ -48,8 +48,13 @@ class ProtocolScores(StudyView):
 
     @cached_property
     def baseline(self) -> Condition:
-        """What stands for the pre-trained CapDec: Gaussian noise of the variance that Study A names."""
-        return self.named("gaussian", BASELINE_VARIANCE)
+        """Pre-trained CapDec, or what stands for it: Gaussian noise of the variance that Study A names."""
+        return baseline_of(self.results)
+
+    @cached_property
+    def sampler(self) -> Condition:
+        """What is trained here as the baseline was, several times: the baseline itself, unless that was published."""
+        return retrained(self.results)
 
     @cached_property
     def systems(self) -> list[Condition]:
@@ -100,7 +105,7 @@ class ProtocolScores(StudyView):
             PUBLISHED: as_published(captioners, n),
             CAPTIONS: other_captions(captioners, cosines, n),
             REFERENCES: other_references(captioners, cosines, n),
-            SEED: another_seed(captioners, n),
+            SEED: another_seed(captioners, n, self.number(self.sampler)),
             WHOLE: whole_test_set(captioners),
         }
 

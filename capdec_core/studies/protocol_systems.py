@@ -8,7 +8,7 @@ from capdec_core.profiles import Profile
 from capdec_core.studies.conditions import Condition
 from capdec_core.studies.cosine_directed_grid import UNIT
 from capdec_core.studies.heads_layers_view import BASELINE, HEADS, LAYERS
-from capdec_core.studies.noise_types_claims import BASELINE_VARIANCE
+from capdec_core.studies.pretrained_capdec import BASELINE_VARIANCE
 
 STUDENT, GRADIENT = "Student t, as Study A wrote it", "Gradient"
 DIRECTED = "Cosine-directed noise"
@@ -35,7 +35,7 @@ def of_noise_types(conditions: Iterable[Condition], profile: Profile) -> list[Co
         "student t, literal": grid.student_dfs,
         "gradient": grid.headline_epsilons,
     }
-    return [c for c in conditions if c.parameter in parameters.get(c.family, [])]
+    return [c for c in conditions if c.checkpoint or c.parameter in parameters.get(c.family, [])]
 
 
 def of_heads_layers(conditions: Iterable[Condition]) -> list[Condition]:

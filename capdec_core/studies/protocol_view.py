@@ -75,8 +75,8 @@ class ProtocolStudy(ProtocolScores):
 
     @cached_property
     def reliability(self) -> float:
-        """The share of the variance of the baseline's scores over images that another seed shares."""
-        return reliability(self.results.matrix(self.baseline, METRIC))
+        """The share of the variance over images of the sampler's scores that another of its seeds shares."""
+        return reliability(self.results.matrix(self.sampler, METRIC))
 
     @cached_property
     def scores(self) -> pd.DataFrame:
@@ -130,7 +130,10 @@ class ProtocolStudy(ProtocolScores):
     def _with(self, n: int) -> list[dict[str, object]]:
         other = self.number(self.closest)
         drawn = self.draw(
-            {PUBLISHED: as_published(self.captioners, n), SEED: another_seed(self.captioners, n)}
+            {
+                PUBLISHED: as_published(self.captioners, n),
+                SEED: another_seed(self.captioners, n, self.number(self.sampler)),
+            }
         )
         found = {name: self.estimate(advantages(d), other - 1, 0, other) for name, d in drawn.items()}
         return [
@@ -184,7 +187,7 @@ class ProtocolStudy(ProtocolScores):
     def overlap(self, condition: Condition) -> float:
         """Return how many of the images that the baseline chooses a system chooses too, averaged over seeds.
 
-        Of the baseline itself: how many another of its seeds chooses.
+        Of what is trained as the baseline was: how many another training chooses.
         """
         own, others = self.captioners.rows(0), self.captioners.rows(self.number(condition))
         best = {
