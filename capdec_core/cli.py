@@ -222,6 +222,34 @@ def _checkpoint(
     print(f"Captioner: {export_cell(cell, profile, output)}")
 
 
+@app.command("import-checkpoint")
+def _import_checkpoint(
+    file: Annotated[Path, typer.Argument(help="A .pt file of CapDec or ClipCap.", metavar="FILE.pt")],
+    output: Annotated[Path, typer.Argument(help="Captioner to write.", metavar="OUTPUT.safetensors")],
+    heads: Annotated[
+        int | None,
+        typer.Option(help="Heads of a transformer mapper, which no shape tells; 8 in the published code."),
+    ] = None,
+    kind: Annotated[str | None, typer.Option(help="mlp or transformer.")] = None,
+    prefix_length: Annotated[int | None, typer.Option(help="Vectors of the prefix.")] = None,
+    clip_length: Annotated[int | None, typer.Option(help="Vectors that a transformer reads.")] = None,
+    layers: Annotated[int | None, typer.Option(help="Layers of a transformer.")] = None,
+    language_model: Annotated[str, typer.Option(help="The GPT-2 that it speaks through, by name.")] = "gpt2",
+) -> None:
+    """Make of a published checkpoint a captioner of this project; what needs pickle is refused.
+
+    All but the heads is found from the shapes of the tensors. What is stated must be what they say.
+    """
+    from capdec_core.captioning.importing import import_file
+    from capdec_core.imported.settings import StatedShape
+
+    print(
+        import_file(
+            file, output, StatedShape(kind, prefix_length, clip_length, heads, layers), language_model
+        )
+    )
+
+
 data = typer.Typer(no_args_is_help=True)
 app.add_typer(data, name="data", help="Fetch the real data sets, and say what of them is here.")
 SomeParts = Annotated[list[str] | None, typer.Argument(help="Parts; all by default.", metavar="PART")]

@@ -12,6 +12,8 @@ from tiny_models import write_tokenizer
 from torch import Tensor, nn
 from transformers import GPT2Config, GPT2LMHeadModel
 
+from capdec_core.files import file_digest
+
 
 class Tanh(nn.Module):
     """ClipCap's MLP: `model.0` and `model.2`, with tanh between."""
@@ -127,6 +129,24 @@ def published_state(
         state[f"{block}bias"] = torch.ones(1, 1, length, length, dtype=torch.uint8).tril()
         state[f"{block}masked_bias"] = torch.tensor(-1e4)
     return {name: t for name, t in state.items() if name.startswith("clip_project.") or not mapper_only}
+
+
+TABLE = """[pretrained_capdec]
+hub = "{hub}"
+revision = "{revision}"
+file = "model.pt"
+sha256 = "{sha256}"
+variance = 0.05
+stop = "."
+mapper = {{ kind = "transformer", prefix_length = 3, clip_length = 2, heads = 8, layers = 2 }}
+"""
+
+
+def publish_capdec(model: PublishedModel, folder: Path, hub: str, revision: str) -> str:
+    """Write a transformer's model.pt into a folder, and return the table of a profile that names it on the hub."""
+    folder.mkdir(parents=True, exist_ok=True)
+    torch.save(published_state(model), folder / "model.pt")
+    return TABLE.format(hub=hub, revision=revision, sha256=file_digest(folder / "model.pt"))
 
 
 def write_gpt2_of(folder: Path, **shape: Any) -> None:

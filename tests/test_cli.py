@@ -42,6 +42,7 @@ def test_the_commands() -> None:
         "checkpoint",
         "data",
         "gap",
+        "import-checkpoint",
         "miniature",
         "reference",
         "report",

@@ -1,6 +1,7 @@
 """Published checkpoints: the same logits as the published modules, and nothing else than what they are."""
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from tiny import padded, unit_rows
 from tiny_models import DIM, write_gpt2, write_llama
 from torch import Tensor
 
-from capdec_core import paths
+from capdec_core import cli, paths
 from capdec_core.captioner import Captioner
 from capdec_core.errors import CapdecError
 from capdec_core.imported.build import import_captioner
@@ -78,9 +79,8 @@ def same_logits(captioner: Captioner, model: PublishedModel) -> None:
     )
 
 
-@pytest.mark.parametrize("stated", [SHAPES, FOUND])
 @pytest.mark.parametrize("kind", ["mlp", "transformer"])
-@pytest.mark.parametrize("old", [True, False])
+@pytest.mark.parametrize(("old", "stated"), [(True, SHAPES), (False, FOUND)])
 def test_logits_are_the_published_modules_own(kind, old, stated, gpt2, tmp_path):
     model = tuned(published_model(gpt2, DIM, kind))
     captioner = import_captioner(saved(published_state(model, old=old), tmp_path), stated[kind])
@@ -297,3 +297,46 @@ def test_a_truncated_or_damaged_file_is_refused_with_a_message(whole, tmp_path_f
         path.write_bytes(data.draw(st.binary(max_size=200)))
     with pytest.raises(CapdecError, match=r"model\.pt"):
         read_tensors(path)
+
+
+def run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> None:
+    monkeypatch.setattr(sys, "argv", ["capdec", "import-checkpoint", *arguments])
+    cli.main()
+
+
+def test_the_command_writes_a_captioner_and_says_what_it_is(gpt2, tmp_path, monkeypatch, capsys):
+    model, output = (
+        tuned(published_model(gpt2, DIM, "transformer")),
+        tmp_path / "out" / "captioner.safetensors",
+    )
+    path = saved(published_state(model), tmp_path)
+    with pytest.raises(SystemExit, match="0"):
+        run(monkeypatch, str(path), str(output), "--heads", "8", "--layers", "2", "--prefix-length", "3")
+    said = capsys.readouterr().out
+    assert "transformer mapper of 16 dimensions, prefix length 3, clip length 2, 2 layers of 8 heads" in said
+    assert "language model gpt2, with its own weights, tuned" in said
+    same_logits(Captioner.load(output), model)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((), "--heads 8"),
+        (("--heads", "8", "--kind", "mlp"), "kind mlp, not transformer"),
+        (("--heads", "8", "--language-model", "nowhere/gpt2"), "'nowhere/gpt2' is not in"),
+    ],
+)
+def test_the_command_fails_with_a_message(arguments, message, gpt2, tmp_path, monkeypatch, capsys):
+    path = saved(published_state(published_model(gpt2, DIM, "transformer")), tmp_path)
+    with pytest.raises(SystemExit, match="2"):
+        run(monkeypatch, str(path), str(tmp_path / "captioner.safetensors"), *arguments)
+    assert message in capsys.readouterr().err
+    assert not (tmp_path / "captioner.safetensors").exists()
+
+
+def test_the_command_says_where_it_cannot_write(gpt2, tmp_path, monkeypatch, capsys):
+    path = saved(published_state(published_model(gpt2, DIM, "mlp")), tmp_path)
+    (tmp_path / "file").write_text("")
+    with pytest.raises(SystemExit, match="2"):
+        run(monkeypatch, str(path), str(tmp_path / "file" / "captioner.safetensors"))
+    assert "cannot write" in capsys.readouterr().err

@@ -1,11 +1,12 @@
 """Cells of a published captioner: fetched by name, checked, decoded to its full stop, recorded like any other."""
 
+import tomllib
 from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
 import torch
-from published_layout import PublishedModel, published_model, published_state
+from published_layout import PublishedModel, publish_capdec, published_model
 from small_world import CountingEncoder, ToyCorpus, small_profile
 from tiny_models import write_gpt2
 from torch import Tensor
@@ -14,13 +15,12 @@ from capdec_core import material as module
 from capdec_core import paths
 from capdec_core.cell import Imported
 from capdec_core.errors import CapdecError
-from capdec_core.files import file_digest
 from capdec_core.imported import published
 from capdec_core.imported.settings import PublishedSettings, StatedShape
 from capdec_core.imported.speak import only_token
 from capdec_core.mapper import MapperConfig
 from capdec_core.matching import parameter_count
-from capdec_core.material import Material, prepare
+from capdec_core.material import Material, Wanted, prepare
 from capdec_core.noise import Gaussian
 from capdec_core.profiles import (
     CorpusSettings,
@@ -28,6 +28,7 @@ from capdec_core.profiles import (
     NamedLanguageModelSettings,
     Profile,
     load_profile,
+    strict,
 )
 from capdec_core.store import CellStore
 from capdec_core.studies.conditions import Condition, cells_of
@@ -47,14 +48,12 @@ def shelf(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def model(shelf: Path) -> PublishedModel:
-    """A published captioner of the toy encoder's dimension, in the folder of models, that likes to end captions."""
+    """A published captioner of the toy encoder's dimension that likes to end captions."""
     found = published_model(shelf / "gpt2", CountingEncoder.dim, "transformer", seed=0)
     with torch.no_grad():
         found.clip_project.linear.weight.mul_(30)
         full_stop = found.gpt.transformer.wte.weight[13]
         found.gpt.transformer.ln_f.bias.add_(8 * full_stop / full_stop.square().sum())
-    (shelf / HUB).mkdir(parents=True)
-    torch.save(published_state(found), shelf / HUB / "model.pt")
     return found
 
 
@@ -69,8 +68,8 @@ def _toy_world(shelf: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 @pytest.fixture
 def wanted(shelf: Path, model: PublishedModel) -> PublishedSettings:
-    digest = file_digest(shelf / HUB / "model.pt")
-    return PublishedSettings(HUB, REVISION, "model.pt", digest, variance=0.05, stop=".", mapper=SHAPE)
+    table = tomllib.loads(publish_capdec(model, shelf / HUB, HUB, REVISION))["pretrained_capdec"]
+    return strict(PublishedSettings, table, "profile")
 
 
 def profile_with(wanted: PublishedSettings, beams: int = 1) -> Profile:
@@ -84,7 +83,7 @@ def profile_with(wanted: PublishedSettings, beams: int = 1) -> Profile:
 
 def imported_cell(wanted: PublishedSettings, beams: int = 1) -> tuple[Imported, Material]:
     profile = profile_with(wanted, beams)
-    material = prepare(profile, "cpu")
+    material = prepare(profile, "cpu", Wanted())
     condition = Condition(
         "pretrained", "Pre-trained", Gaussian(wanted.variance), splits=("test",), checkpoint=wanted
     )
@@ -214,7 +213,7 @@ def test_a_language_model_without_a_name_is_refused(wanted):
     profile = replace(profile_with(wanted), language_model=small_profile().language_model)
     condition = Condition("pretrained", "Pre-trained", checkpoint=wanted)
     with pytest.raises(CapdecError, match=f"checkpoint {HUB} speaks through a GPT-2 by name"):
-        cells_of(condition, profile, prepare(profile_with(wanted), "cpu"))
+        cells_of(condition, profile, prepare(profile_with(wanted), "cpu", Wanted()))
 
 
 PUBLISHED_BYTES = 740_525_731
