@@ -1,7 +1,6 @@
 """The first step of a chapter: what its package still needs, what this machine can do, which profile it is given.
 
-Nothing outside the standard library, and nothing that only the package's own requirements bring, is imported before
-they are complete.
+Nothing that only the package's own requirements bring is imported before they are complete.
 """
 
 from dataclasses import dataclass
@@ -29,11 +28,9 @@ def ready() -> Here:
     """
     if paths.INSTALLED.is_dir():
         complete()
-    import torch
-
+    from capdec_core.bootstrap.machine import chosen, told
     from capdec_core.profiles import load_profile
 
-    device = "cuda" if torch.cuda.is_available() else "cpu"
-    profile = load_profile("scenes", device)
-    print(f"Profile {profile.name} on {device}.")
-    return Here(profile.name, device, profile.seeds)
+    choice = chosen()
+    print(told(choice))
+    return Here(choice.profile, choice.device, load_profile(choice.profile, choice.device).seeds)
