@@ -22,6 +22,7 @@ from papermill.exceptions import PapermillExecutionError
 from traitlets import default
 
 from capdec_core import paths
+from capdec_core.bootstrap import GIVEN
 from capdec_core.captioning.title_page import photographs_part
 from capdec_core.errors import CapdecError
 from capdec_core.files import read_json, write_atomic
@@ -41,7 +42,7 @@ QUIET = "ignore:IProgress not found"
 
 
 class _OwnSpecification(KernelSpecManager):
-    """Finds ipykernel's own kernel alone, which names sys.executable, and makes it quiet, with one thread."""
+    """Finds ipykernel's own kernel alone, which names sys.executable: quiet, of one thread, told its parameters."""
 
     @default("kernel_dirs")
     def _nowhere(self) -> list[str]:
@@ -55,7 +56,7 @@ class _OwnSpecification(KernelSpecManager):
         """
         found = super().get_kernel_spec(kernel_name)
         filters = ",".join(filter(None, [os.environ.get("PYTHONWARNINGS"), QUIET]))
-        found.env = {**found.env, "PYTHONWARNINGS": filters, "OMP_NUM_THREADS": "1"}
+        found.env = {**found.env, "PYTHONWARNINGS": filters, "OMP_NUM_THREADS": "1", GIVEN: "1"}
         return found
 
 

@@ -202,7 +202,9 @@ def test_cells_are_short_and_prose_outweighs_code(chapter):
     assert len(" ".join(prose).split()) > len(" ".join(code).split())
 
 
-def test_kernel_has_one_thread_is_quiet_about_widgets_and_keeps_the_readers_filters(tmp_path, monkeypatch):
+def test_kernel_has_one_thread_is_quiet_about_widgets_chooses_nothing_and_keeps_the_readers_filters(
+    tmp_path, monkeypatch
+):
     monkeypatch.setenv("PYTHONWARNINGS", "error::BytesWarning")
     monkeypatch.setenv("OMP_NUM_THREADS", "2")
     notebook = write_notebook(
@@ -210,13 +212,13 @@ def test_kernel_has_one_thread_is_quiet_about_widgets_and_keeps_the_readers_filt
         parameters(),
         code(
             "import os, warnings\nwarnings.warn('IProgress not found. Please')\n"
-            "os.environ['PYTHONWARNINGS'], os.environ['OMP_NUM_THREADS']"
+            "[os.environ[name] for name in ('PYTHONWARNINGS', 'OMP_NUM_THREADS', 'CAPDEC_PARAMETERS_GIVEN')]"
         ),
     )
     execute(notebook, tmp_path / "out.ipynb", {})
     outputs = nbformat.read(tmp_path / "out.ipynb", as_version=4).cells[-1].outputs
     assert [output.output_type for output in outputs] == ["execute_result"]
-    assert outputs[0].data["text/plain"] == "('error::BytesWarning,ignore:IProgress not found', '1')"
+    assert outputs[0].data["text/plain"] == "['error::BytesWarning,ignore:IProgress not found', '1', '1']"
 
 
 def test_a_book_of_some_chapters_links_to_no_other(tmp_path):

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from capdec_core.bootstrap import machine, ready
+from capdec_core.bootstrap import GIVEN, machine, ready
 from capdec_core.planning.choice import Choice
 from capdec_core.profiles import load_profile, profile_names
 
@@ -43,6 +43,13 @@ def test_without_a_gpu_nothing_is_planned(monkeypatch):
     monkeypatch.setattr(machine, "make_plan", None)
     found = machine.chosen()
     assert (found.profile, found.device) == ("scenes", "cpu")
+
+
+def test_nothing_is_chosen_or_said_where_the_parameters_are_given(monkeypatch, capsys):
+    monkeypatch.setenv(GIVEN, "1")
+    monkeypatch.setattr(machine, "chosen", None)
+    ready()
+    assert capsys.readouterr().out == ""
 
 
 @pytest.mark.parametrize(
