@@ -164,6 +164,13 @@ def test_what_is_stated_must_be_what_the_shapes_say(kind, stated, message, gpt2,
         import_captioner(path, stated)
 
 
+def test_a_prefix_that_leaves_no_room_is_refused(gpt2, tmp_path):
+    state = published_state(published_model(gpt2, DIM, "transformer"))
+    path = saved(state | {"clip_project.prefix_const": torch.ones(48, 32)}, tmp_path)
+    with pytest.raises(CapdecError, match="a prefix of 48 leaves no room for a caption in 48 positions"):
+        import_captioner(path, HEADS)
+
+
 @pytest.mark.parametrize(
     ("shape", "message"),
     [
@@ -199,6 +206,14 @@ def test_another_architecture_is_refused(gpt2, tmp_path):
 
 BLOCK = "clip_project.transformer.layers.1"
 ONE = torch.ones(2, 2)
+
+
+def test_shapes_that_claim_more_than_the_file_holds_take_no_memory(gpt2, tmp_path):
+    """A number repeated without being stored: 2 TB of weights in a small file."""
+    state = published_state(published_model(gpt2, DIM, "transformer"))
+    path = saved(state | {"clip_project.linear.weight": torch.ones(1).expand(2**40, DIM)}, tmp_path)
+    with pytest.raises(CapdecError, match=r"linear\.bias is torch\.float32 of shape \(64,\), not"):
+        import_captioner(path, HEADS)
 
 
 @pytest.mark.parametrize(

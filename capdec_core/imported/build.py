@@ -13,7 +13,7 @@ from capdec_core.imported.layout import mapper_config, published_name
 from capdec_core.imported.read import read_tensors
 from capdec_core.imported.settings import StatedShape
 from capdec_core.language_model import PretrainedConfig
-from capdec_core.pretrained import pretrained_config
+from capdec_core.pretrained import load_model, pretrained_config
 
 GPT = "gpt."
 HEAD, EMBEDDINGS = "gpt.lm_head.weight", "gpt.transformer.wte.weight"
@@ -31,25 +31,32 @@ def import_captioner(path: Path, stated: StatedShape, language_model: str = "gpt
     that does not fit, a mapper other than was stated or whose heads were not, and a model of another architecture.
     """
     tensors = read_tensors(path)
-    config = CaptionerConfig(*_shapes(tensors, stated, language_model, path))
-    captioner = Captioner(config)
+    model = _gpt2(language_model)
+    try:
+        config = CaptionerConfig(mapper_config(tensors, model.width, stated, path), model)
+    except ValueError as error:
+        raise CapdecError(f"{path}: {error}") from None
+    with torch.device("meta"):  # nothing is made before all fits
+        captioner = Captioner(config)
     names = _names(captioner, tensors)
     _require_names(names, tensors, path)
     _require_shapes(captioner, names, tensors, path)
+    captioner.mapper.to_empty(device="cpu")
+    captioner.language_model = load_model(model)
     if _tuned(captioner, names, tensors):
-        captioner.config = replace(config, language_model=replace(config.language_model, tuned=True))
+        captioner.config = replace(config, language_model=replace(model, tuned=True))
         captioner.requires_grad_(True)
     captioner.load_state_dict({names[name]: tensor for name, tensor in tensors.items()}, strict=False)
     return captioner.eval()
 
 
-def _shapes(tensors: Mapping[str, Tensor], stated: StatedShape, language_model: str, path: Path) -> tuple:
-    model: PretrainedConfig = pretrained_config(language_model, tuned=False)
+def _gpt2(name: str) -> PretrainedConfig:
+    model = pretrained_config(name, tuned=False)
     if model.architecture != "gpt2":
         raise CapdecError(
-            f"language model {language_model!r} is a {model.architecture}; published checkpoints speak through a GPT-2"
+            f"language model {name!r} is a {model.architecture}; published checkpoints speak through a GPT-2"
         )
-    return mapper_config(tensors, model.width, stated, path), model
+    return model
 
 
 def _names(captioner: Captioner, tensors: Mapping[str, Tensor]) -> dict[str, str]:

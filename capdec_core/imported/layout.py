@@ -42,7 +42,7 @@ def mapper_config(tensors: Mapping[str, Tensor], width: int, stated: StatedShape
     """Return the shape of a checkpoint's mapper before a language model of this width.
 
     Raises CapdecError where there is no mapper of either kind, where its shapes contradict each other, the width or
-    what was stated, and where the heads of a transformer were not stated.
+    what was stated, and where the heads of a transformer were not stated; ValueError for heads that no mapper can have.
     """
     if "clip_project.prefix_const" in tensors:
         found = _transformer(tensors, width, path)
@@ -57,17 +57,15 @@ def mapper_config(tensors: Mapping[str, Tensor], width: int, stated: StatedShape
     _refuse_contradictions(found, stated, path)
     if stated.heads is not None:
         found["heads"] = stated.heads
-    try:
-        return MapperConfig(**found, width=width)
-    except ValueError as error:
-        raise CapdecError(f"{path}: {error}") from None
+    return MapperConfig(**found, width=width)
 
 
 def _transformer(tensors: Mapping[str, Tensor], width: int, path: Path) -> dict[str, Any]:
     prefix_length, inner = _sizes(tensors, "clip_project.prefix_const", path)
     if inner != width:
         raise CapdecError(
-            f"{path} makes prefix vectors of width {inner}, but the language model reads {width}: it belongs to another"
+            f"{path} makes prefix vectors of width {inner}, but the language model reads {width}: it belongs to "
+            "another"
         )
     rows, dim = _sizes(tensors, "clip_project.linear.weight", path)
     hidden, _ = _sizes(tensors, "clip_project.transformer.layers.0.mlp.fc1.weight", path)
