@@ -9,6 +9,8 @@ from pathlib import Path
 from capdec_core import paths
 from capdec_core.book import build_report, execute
 from capdec_core.device import cores, devices_of
+from capdec_core.downloads import ensure
+from capdec_core.planning.fetching import parts_of
 from capdec_core.profiles import Profile, load_profile
 from capdec_core.reference.read import bind_reference, has_reference, part_told
 from capdec_core.runner import Runner
@@ -43,9 +45,11 @@ class Book:
         return paths.REPORT / self.profile.name
 
     def compute(self, names: list[str]) -> None:
-        """Compute the cells of studies that are missing, all side by side."""
+        """Compute the cells of studies that are missing, all side by side; data that they lack is fetched first."""
         grid = [each for name in names for each in grid_of(name, self.profile, self.profile.seeds)]
-        runner = Runner(self.profile, CellStore(paths.CELLS), self.device, wanted_by(grid))
+        wanted = wanted_by(grid)
+        ensure(parts_of(self.profile.corpus.name, training_images=bool(wanted.images)))
+        runner = Runner(self.profile, CellStore(paths.CELLS), self.device, wanted)
         runner.compute(all_cells(grid, self.profile, runner.material))
 
     def execute(self, name: str) -> Path:
