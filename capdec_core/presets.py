@@ -11,7 +11,7 @@ from capdec_core.cell import Source
 from capdec_core.noise import Gaussian, NoNoise, Perturbation
 from capdec_core.profiles import DecodingSettings, EncoderSettings, MapperSettings
 from capdec_core.studies.conditions import Condition
-from capdec_core.studies.noise_types_claims import BASELINE_VARIANCE
+from capdec_core.studies.pretrained_capdec import BASELINE_VARIANCE
 
 TRAINING_CAPTIONS = 566_747
 """Captions of COCO's training split, restval included."""

@@ -7,7 +7,7 @@ cosines. Rows that are proved to train to the same bytes share their cells.
 
 from capdec_core.encoders import embedding_dim
 from capdec_core.gap import of_profile
-from capdec_core.material import prepare
+from capdec_core.material import Wanted, prepare
 from capdec_core.noise import FixedCosine, Gaussian, variance_for_cosine
 from capdec_core.profiles import Profile
 from capdec_core.studies import noise_types
@@ -30,7 +30,7 @@ def conditions(profile: Profile, seeds: int) -> list[Condition]:
 def view(profile: Profile, results: Results, device: str) -> CosineDirectedView:
     """Return what the chapter shows."""
     seeds = max(condition.seeds for condition in results.cells)
-    rows = prepare(profile, device).training_embeddings("text")[:MEASURED_ROWS]
+    rows = prepare(profile, device, Wanted()).training_embeddings("text")[:MEASURED_ROWS]
     grid = tuple(grid_rows(profile, results.dim, seeds))
     return CosineDirectedView(profile, results, of_profile(profile.name, device), grid, rows)
 

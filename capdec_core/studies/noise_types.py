@@ -34,6 +34,7 @@ def conditions(profile: Profile, seeds: int) -> list[Condition]:
     ]
     return [
         *_controls(seeds),
+        *([on_images(seeds)] if grid.ceiling else []),
         *pretrained_capdec(profile),
         *_gaussian(grid, seeds),
         *balls,
@@ -70,8 +71,12 @@ def _controls(seeds: int) -> list[Condition]:
             seeds=seeds,
             reads=IMAGES_AND_TEXTS,
         ),
-        Condition("trained on images", "Trained on images (ClipCap)", train_on="image", seeds=seeds),
     ]
+
+
+def on_images(seeds: int) -> Condition:
+    """Return training on images, the ceiling of what is trained on texts."""
+    return Condition("trained on images", "Trained on images (ClipCap)", train_on="image", seeds=seeds)
 
 
 def _gaussian(grid: NoiseTypesSettings, seeds: int) -> list[Condition]:

@@ -146,6 +146,6 @@ class NoiseTypes(StudyView):
             best_gradient(self.results, grid),
             self.named("student t, literal", grid.headline_df),
             *published(self.results),
-            self.named("trained on images"),
+            *self.family("trained on images"),
             self.named("language model alone"),
         ]
