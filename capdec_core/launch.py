@@ -5,6 +5,7 @@ The processes are forks of a fresh one: a process that has used a GPU cannot be 
 
 import multiprocessing
 import os
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import suppress
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from capdec_core.material import Material
 
 ANY_PORT = {"rdzv_backend": "c10d", "rdzv_endpoint": "localhost:0"}
+PATIENCE = 3
+"""Seconds between a process's failure and its end."""
 
 
 def run_together(cell: CellConfig, material: "Material", store: CellStore, devices: Sequence[str]) -> None:
@@ -66,7 +69,10 @@ def _fork(function: Callable[..., None], arguments: tuple[Any, ...], devices: Se
 
 
 def _part(function: Callable[..., None], arguments: tuple[Any, ...], cpu: bool, told: Path) -> None:
-    """Call the function; of several processes that fail, the first one tells why, the others fail for its loss."""
+    """Call the function; of several processes that fail, the first one tells why, the others fail for its loss.
+
+    Before it ends, a process that fails gives accelerate the time to see one that was killed and can tell nothing.
+    """
     try:
         function(
             *arguments, Accelerator(cpu=cpu, mixed_precision="no")
@@ -74,6 +80,7 @@ def _part(function: Callable[..., None], arguments: tuple[Any, ...], cpu: bool, 
     except Exception as error:
         with suppress(FileExistsError), told.open("x") as file:
             file.write(f"{type(error).__name__}: {error}")
+        time.sleep(PATIENCE)
         raise
 
 

@@ -69,7 +69,7 @@ def test_the_main_process_alone_writes_checkpoints(shared: Path) -> None:
 
 @pytest.mark.parametrize(
     ("how", "told"),
-    [("raises", "ValueError: nothing to train on"), ("is killed", "(SIGKILL|closed by peer)")],
+    [("raises", "ValueError: nothing to train on"), ("is killed", "SIGKILL")],
 )
 def test_one_process_that_fails_stops_all_with_a_message(how: str, told: str) -> None:
     with pytest.raises(
