@@ -10,6 +10,8 @@ from capdec_core import paths
 from capdec_core.book import build_report, execute
 from capdec_core.device import cores, devices_of
 from capdec_core.downloads import ensure
+from capdec_core.errors import CapdecError
+from capdec_core.planning.command import announced
 from capdec_core.planning.fetching import parts_of
 from capdec_core.profiles import Profile, load_profile
 from capdec_core.reference.read import bind_reference, has_reference, part_told
@@ -28,6 +30,11 @@ class Book:
 
     def __post_init__(self) -> None:
         devices_of(self.device)
+        if not paths.NOTEBOOKS.is_dir():
+            raise CapdecError(
+                f"no chapters in {paths.NOTEBOOKS}: the book is made in a checkout of its repository, which "
+                "CAPDEC_ROOT can name"
+            )
 
     @property
     def studies(self) -> dict[str, str]:
@@ -56,7 +63,11 @@ class Book:
         """Run one study's notebook and return the executed copy."""
         notebook = f"{NOTEBOOKS[name]}.ipynb"
         output = self.executed / notebook
-        parameters = {"profile": self.profile.name, "device": devices_of(self.device)[0], "seeds": self.profile.seeds}
+        parameters = {
+            "profile": self.profile.name,
+            "device": devices_of(self.device)[0],
+            "seeds": self.profile.seeds,
+        }
         execute(paths.NOTEBOOKS / notebook, output, parameters)
         return output
 
@@ -80,9 +91,13 @@ class Book:
 
 
 def reproduce(profile: str, device: str) -> Path:
-    """Run the whole book and return the report's first page; what is finished already is not done again."""
-    started = time.monotonic()
-    book = Book(load_profile(profile, device), device)
+    """Run the whole book and return the report's first page; what is finished already is not done again.
+
+    What it will take is printed before it starts. "auto" leaves profile or device to the machine. Raises CapdecError,
+    before anything is fetched or computed, for a wrong name or a download that is larger than the disk.
+    """
+    started, plan = time.monotonic(), announced(profile, device)
+    book = Book(plan.profile, plan.device)
     book.compute(list(book.studies))
     book.execute_all()
     page = book.bind()

@@ -13,6 +13,8 @@ from clean_machine import FOLDERS, ROOT, build_wheel, make_venv, outside, preten
 from capdec_core import bootstrap, cli, paths
 from capdec_core.bootstrap import packages
 from capdec_core.errors import CapdecError
+from capdec_core.profiles import load_profile
+from capdec_core.reproduce import Book
 
 MISSING = "efficientnet-lite-pytorch"
 """A small requirement of the package that the clean machine does not have."""
@@ -188,3 +190,9 @@ def test_a_command_that_needs_a_package_that_is_not_there_says_so(
     monkeypatch.setitem(sys.modules, "capdec_core.reproduce", None)
     with pytest.raises(ModuleNotFoundError, match=r"capdec_core\.reproduce"):
         cli.main()
+
+
+def test_the_book_is_made_in_a_checkout_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(paths, "NOTEBOOKS", tmp_path / "notebooks")
+    with pytest.raises(CapdecError, match=r"no chapters in .*notebooks: .* checkout .* CAPDEC_ROOT can name"):
+        Book(load_profile("smoke"), "cpu")
