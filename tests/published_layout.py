@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from tiny_models import write_tokenizer
+from tiny import padded, unit_rows
+from tiny_models import DIM, write_tokenizer
 from torch import Tensor, nn
 from transformers import GPT2Config, GPT2LMHeadModel
 
+from capdec_core.captioner import Captioner
 from capdec_core.files import file_digest
 
 
@@ -129,6 +131,39 @@ def published_state(
         state[f"{block}bias"] = torch.ones(1, 1, length, length, dtype=torch.uint8).tril()
         state[f"{block}masked_bias"] = torch.tensor(-1e4)
     return {name: t for name, t in state.items() if name.startswith("clip_project.") or not mapper_only}
+
+
+def saved(state: object, folder: Path) -> Path:
+    """Save a state as train.py does; return the file."""
+    path = folder / "model.pt"
+    torch.save(state, path)
+    return path
+
+
+@torch.no_grad()
+def logits(captioner: Captioner, embeddings: Tensor, tokens: Tensor) -> Tensor:
+    """Return a captioner's, as `PublishedModel.logits` does."""
+    model, prefix = captioner.language_model, captioner.prefix(embeddings)
+    inputs = torch.cat([prefix, model.get_input_embeddings()(tokens)], dim=1)
+    return model(inputs_embeds=inputs).logits[:, prefix.shape[1] - 1 :]
+
+
+def tuned(model: PublishedModel) -> PublishedModel:
+    """What training makes of GPT-2: every weight moved a little."""
+    with torch.no_grad():
+        for weight in model.gpt.parameters():
+            weight.add_(0.05 * torch.randn_like(weight))
+    return model
+
+
+def same_logits(captioner: Captioner, model: PublishedModel) -> None:
+    """Assert that a captioner computes what a published one does, up to float rounding."""
+    tokens, _ = padded([[1, 5, 9, 200], [7], [42, 3]])
+    rows = unit_rows(3)
+    assert rows.shape[1] == DIM
+    torch.testing.assert_close(
+        logits(captioner, rows, tokens), model.logits(rows, tokens), atol=2e-4, rtol=1e-4
+    )
 
 
 TABLE = """[pretrained_capdec]

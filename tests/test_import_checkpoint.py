@@ -1,20 +1,17 @@
 """Published checkpoints: the same logits as the published modules, and nothing else than what they are."""
 
 import os
-import sys
 from pathlib import Path
 
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from published_layout import PublishedModel, published_model, published_state, write_gpt2_of
+from published_layout import published_model, published_state, same_logits, saved, tuned, write_gpt2_of
 from safetensors.torch import load_file
-from tiny import padded, unit_rows
 from tiny_models import DIM, write_gpt2, write_llama
-from torch import Tensor
 
-from capdec_core import cli, paths
+from capdec_core import paths
 from capdec_core.captioner import Captioner
 from capdec_core.errors import CapdecError
 from capdec_core.imported.build import import_captioner
@@ -47,36 +44,6 @@ def _models(shelf: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def gpt2(shelf: Path) -> Path:
     return shelf / "gpt2"
-
-
-def saved(state: object, folder: Path) -> Path:
-    path = folder / "model.pt"
-    torch.save(state, path)
-    return path
-
-
-@torch.no_grad()
-def logits(captioner: Captioner, embeddings: Tensor, tokens: Tensor) -> Tensor:
-    model, prefix = captioner.language_model, captioner.prefix(embeddings)
-    inputs = torch.cat([prefix, model.get_input_embeddings()(tokens)], dim=1)
-    return model(inputs_embeds=inputs).logits[:, prefix.shape[1] - 1 :]
-
-
-def tuned(model: PublishedModel) -> PublishedModel:
-    """What training makes of GPT-2: every weight moved a little."""
-    with torch.no_grad():
-        for weight in model.gpt.parameters():
-            weight.add_(0.05 * torch.randn_like(weight))
-    return model
-
-
-def same_logits(captioner: Captioner, model: PublishedModel) -> None:
-    tokens, _ = padded([[1, 5, 9, 200], [7], [42, 3]])
-    rows = unit_rows(3)
-    assert rows.shape[1] == DIM
-    torch.testing.assert_close(
-        logits(captioner, rows, tokens), model.logits(rows, tokens), atol=2e-4, rtol=1e-4
-    )
 
 
 @pytest.mark.parametrize("kind", ["mlp", "transformer"])
@@ -312,46 +279,3 @@ def test_a_truncated_or_damaged_file_is_refused_with_a_message(whole, tmp_path_f
         path.write_bytes(data.draw(st.binary(max_size=200)))
     with pytest.raises(CapdecError, match=r"model\.pt"):
         read_tensors(path)
-
-
-def run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> None:
-    monkeypatch.setattr(sys, "argv", ["capdec", "import-checkpoint", *arguments])
-    cli.main()
-
-
-def test_the_command_writes_a_captioner_and_says_what_it_is(gpt2, tmp_path, monkeypatch, capsys):
-    model, output = (
-        tuned(published_model(gpt2, DIM, "transformer")),
-        tmp_path / "out" / "captioner.safetensors",
-    )
-    path = saved(published_state(model), tmp_path)
-    with pytest.raises(SystemExit, match="0"):
-        run(monkeypatch, str(path), str(output), "--heads", "8", "--layers", "2", "--prefix-length", "3")
-    said = capsys.readouterr().out
-    assert "transformer mapper of 16 dimensions, prefix length 3, clip length 2, 2 layers of 8 heads" in said
-    assert "language model gpt2, with its own weights, tuned" in said
-    same_logits(Captioner.load(output), model)
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        ((), "--heads 8"),
-        (("--heads", "8", "--kind", "mlp"), "kind mlp, not transformer"),
-        (("--heads", "8", "--language-model", "nowhere/gpt2"), "'nowhere/gpt2' is not in"),
-    ],
-)
-def test_the_command_fails_with_a_message(arguments, message, gpt2, tmp_path, monkeypatch, capsys):
-    path = saved(published_state(published_model(gpt2, DIM, "transformer")), tmp_path)
-    with pytest.raises(SystemExit, match="2"):
-        run(monkeypatch, str(path), str(tmp_path / "captioner.safetensors"), *arguments)
-    assert message in capsys.readouterr().err
-    assert not (tmp_path / "captioner.safetensors").exists()
-
-
-def test_the_command_says_where_it_cannot_write(gpt2, tmp_path, monkeypatch, capsys):
-    path = saved(published_state(published_model(gpt2, DIM, "mlp")), tmp_path)
-    (tmp_path / "file").write_text("")
-    with pytest.raises(SystemExit, match="2"):
-        run(monkeypatch, str(path), str(tmp_path / "file" / "captioner.safetensors"))
-    assert "cannot write" in capsys.readouterr().err

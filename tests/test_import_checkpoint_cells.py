@@ -1,18 +1,20 @@
 """Cells of a published captioner: fetched by name, checked, decoded to its full stop, recorded like any other."""
 
 import tomllib
+from collections.abc import Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
 import torch
 from published_layout import PublishedModel, publish_capdec, published_model
-from small_world import CountingEncoder, ToyCorpus, small_profile
+from small_world import CountingEncoder, InlineExecutor, ToyCorpus, small_profile
 from tiny_models import write_gpt2
 from torch import Tensor
 
 from capdec_core import material as module
 from capdec_core import paths
+from capdec_core import runner as running
 from capdec_core.cell import Imported
 from capdec_core.errors import CapdecError
 from capdec_core.imported import published
@@ -132,6 +134,37 @@ def test_a_record_says_what_it_is_and_what_noise_it_was_trained_with(wanted, mod
     stamp = (store.path(cell) / "record.json").stat().st_mtime_ns
     run_cells([cell], material, store, "cpu")
     assert (store.path(cell) / "record.json").stat().st_mtime_ns == stamp
+
+
+@pytest.fixture
+def signed(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+    """How captions were decoded, in a runner's words, where they would be scored; no process is started."""
+    found: list[str] = []
+    threads = torch.get_num_threads()
+    monkeypatch.setattr(running, "ProcessPoolExecutor", InlineExecutor)
+    monkeypatch.setattr(
+        running.Runner, "_score", lambda self, cells: found.extend(map(self._decoding, cells))
+    )
+    yield found
+    torch.set_num_threads(threads)
+
+
+def test_a_runner_computes_it_and_signs_where_its_captions_end(wanted, tmp_path, signed):
+    cell, _ = imported_cell(wanted, beams=3)
+    runner = running.Runner(profile_with(wanted, beams=3), CellStore(tmp_path / "cells"), "cpu", Wanted())
+    runner.compute([cell])
+    assert runner.store.has(cell)
+    assert signed == ["Beam 3, at most 12 tokens, up to '.'"]
+
+
+def test_a_runner_misses_it_before_anything_is_trained(wanted, tmp_path, signed):
+    other = replace(wanted, sha256="0" * 64)
+    cell, material = imported_cell(other)
+    (trained,) = cells_of(Condition("none", "No noise", splits=("test",)), profile_with(other), material)
+    runner = running.Runner(profile_with(other), CellStore(tmp_path / "cells"), "cpu", Wanted())
+    with pytest.raises(CapdecError, match="is not the checkpoint"):
+        runner.compute([trained, cell])
+    assert not (tmp_path / "cells").exists()
 
 
 def test_everything_that_decides_its_captions_names_the_cell(wanted):
