@@ -54,6 +54,7 @@ class BridgeStore(Store):
         held = next((m.size or CAPTIONS for m in bridge.moves if isinstance(m, MemoryProjection)), 0)
         found = {
             "mean_cosine": _cosine(bridge.noise),
+            "losses": [2.0, 1.0],
             "seconds": 10.0 + cell.seed,
             "decoding_seconds": 1.0,
             "trainable_parameters": 0 if bridge.retrieves else 10**6,

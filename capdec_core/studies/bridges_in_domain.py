@@ -44,9 +44,15 @@ class InDomain:
         return label, _estimate(test.loc[label])
 
     def differing(self, profile: Profile) -> list[str]:
-        """Return which settings of `DECIDING` are not those of `profile`."""
+        """Return, in words, which settings of `DECIDING` differ from those of `profile`; new ones do not count."""
         theirs, ours = self.manifest["settings"], asdict(profile)
-        return [name.replace("_", " ") for name in DECIDING if theirs[name] != ours[name]]
+        tables = [(name, theirs[name] or {}, ours[name] or {}) for name in DECIDING]
+        return [
+            f"`{table}.{name}` is {own.get(name)} here and {value} in domain"
+            for table, other, own in tables
+            for name, value in other.items()
+            if own.get(name) != value
+        ]
 
 
 def in_domain(profile: Profile) -> InDomain | None:
@@ -64,5 +70,6 @@ def in_domain(profile: Profile) -> InDomain | None:
 
 def _estimate(row: pd.Series) -> Estimate:
     """Return a line's number with its interval; the standard error is the one that a normal one would have."""
-    error = (row.high - row.low) / 2 / stats.norm.ppf((1 + row.level) / 2)
-    return Estimate(row.estimate, row.low, row.high, row.level, float(error), int(row.images), int(row.seeds))
+    value, low, high, level = (float(row[name]) for name in ("estimate", "low", "high", "level"))
+    error = (high - low) / 2 / float(stats.norm.ppf((1 + level) / 2))
+    return Estimate(value, low, high, level, error, int(row.images), int(row.seeds))

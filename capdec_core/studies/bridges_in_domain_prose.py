@@ -83,7 +83,7 @@ def _provenance(study: Bridges, there: InDomain) -> str:
     same = manifest["code"] == ours
     code = "which is this copy's too" if same else f"while this copy's is {ours[:8]}"
     differing = there.differing(study.profile)
-    settings = f" The settings of {', '.join(differing)} differ too." if differing else ""
+    settings = f" Other settings differ too: {'; '.join(differing)}." if differing else ""
     return (
         f"The numbers in domain are the reference results of the profile `{manifest['profile']}`, version "
         f"{manifest['version']}, trained by code {manifest['code'][:8]}, {code}.{settings} A reference keeps no scores "

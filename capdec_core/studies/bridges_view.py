@@ -223,7 +223,7 @@ class Bridges(StudyView):
         """One row a way, the best here first, then the ceiling: its chosen setting here and in domain.
 
         `here`, `there` and `difference` (with `_low` and `_high`) are CIDEr in its own value, nan where a side is
-        missing; `label` and `label there` are the settings, None likewise. Empty where nothing is set beside this copy.
+        missing; `label` and `label there` are the settings, "" likewise. Empty where nothing is set beside this copy.
         """
         if self.in_domain is None:
             return pd.DataFrame()
@@ -233,9 +233,9 @@ class Bridges(StudyView):
     def _beside(self, family: str, in_domain: InDomain) -> dict[str, Any]:
         condition = self.choice.ways.get(family)
         here = UNKNOWN if condition is None else self.results.interval(condition, "CIDEr")
-        label, there = in_domain.best(family) or (None, UNKNOWN)
+        label, there = in_domain.best(family) or ("", UNKNOWN)
         row: dict[str, Any] = {"family": family, "title": WAYS[family].title, "label there": label}
-        row |= {"label": None if condition is None else condition.label}
+        row |= {"label": "" if condition is None else condition.label}
         difference = triple("difference", unpaired_difference(here, there))
         return row | triple("here", here) | triple("there", there) | difference
 

@@ -43,6 +43,9 @@ def world(study: NoiseTypes) -> str:
     """Return what the encoder's gap looks like."""
     g, profile = study.geometry, study.profile
     budget = profile.training
+    left_out = (
+        " The control that is trained on images is left out: no training photograph is read for this chapter."
+    )
     return (
         f"This copy of the chapter was run with the profile `{profile.name}` ({profile.title}): corpus "
         f"{profile.corpus.name} with {profile.corpus.sizes['train']} training images, encoder "
@@ -50,6 +53,7 @@ def world(study: NoiseTypes) -> str:
         f"captions. On the {g.images} test images of this corpus and their {g.captions} captions (d = {g.dim}) "
         f"the mean cosine of an image with its own caption is {number(g.matched)}, with another image's "
         f"{number(g.mismatched)}, and the two centroids are {number(g.gap_norm)} apart. {_law_solution(study)}"
+        f"{'' if study.family('trained on images') else left_out}"
     )
 
 
