@@ -1,16 +1,17 @@
-# CapDec Book: every step of the book's life. PROFILE and DEVICE are the two variables a user sets.
-PROFILE ?= scenes
-DEVICE  ?= cpu
+# CapDec Book: every step of the book's life. PROFILE and DEVICE are the two variables a user sets. Left to `auto`,
+# DEVICE is a GPU where torch sees one, and `reproduce` takes the PROFILE that the machine can carry; all else, scenes.
+PROFILE ?= auto
+DEVICE  ?= auto
 PYTHON  ?= python3
 
 VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 CAPDEC := $(BIN)/capdec
-OPTIONS = --profile $(PROFILE) --device $(DEVICE)
+OPTIONS = --profile $(PROFILE:auto=scenes) --device $(DEVICE)
 
 .DEFAULT_GOAL := help
-.PHONY: help env reproduce smoke study report reference miniature towers test lint bench lock sync clean
+.PHONY: help env reproduce plan smoke study report reference miniature towers test lint bench lock sync clean
 
 help:  ## Show this list
 	@echo "CapDec Book: make TARGET [PROFILE=$(subst $(eval ) ,|,$(basename $(notdir $(sort $(wildcard capdec_core/profiles/*.toml)))))] [DEVICE=cpu|cuda|cuda:N]"
@@ -23,7 +24,10 @@ $(READY): requirements.lock pyproject.toml scripts/make_env.sh
 	@touch $@
 
 reproduce: $(READY)  ## Run the book: cells, notebooks, HTML report
-	@$(CAPDEC) reproduce $(OPTIONS)
+	@$(CAPDEC) reproduce --profile $(PROFILE) --device $(DEVICE)
+
+plan: $(READY)  ## What `make reproduce` would take here: cells, hours, disk, downloads
+	@$(CAPDEC) plan --profile $(PROFILE) --device $(DEVICE)
 
 smoke: $(READY)  ## The whole path at the smallest size
 	@$(CAPDEC) reproduce --profile smoke --device $(DEVICE)
@@ -38,7 +42,7 @@ reference: $(READY)  ## Keep a finished book's results in results/reference
 	@$(CAPDEC) reference $(OPTIONS)
 
 miniature: $(READY)  ## Train the miniature CLIP anew (about a quarter of an hour)
-	@$(CAPDEC) miniature --profile $(PROFILE)
+	@$(CAPDEC) miniature --profile $(PROFILE:auto=scenes)
 
 towers: $(READY)  ## Train the heads of the encoder `towers` anew on Flickr8k
 	@$(CAPDEC) towers --device $(DEVICE)
@@ -50,7 +54,7 @@ lint: $(READY)  ## ruff and mypy
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
 
 bench: $(READY)  ## Speed against the reference recipe, as ratios (an hour on two cores)
-	@$(BIN)/python -m benchmarks --device $(DEVICE)
+	@$(BIN)/python -m benchmarks --device $(DEVICE:auto=cpu)
 
 lock: $(READY)  ## Resolve pyproject.toml into requirements.lock and environment.yml
 	@$(BIN)/python scripts/make_lock.py
@@ -60,4 +64,4 @@ sync: $(READY)  ## Bring each notebook and its paired script together, with the 
 	@$(BIN)/jupytext --quiet --sync notebooks/[0-9]*.py
 
 clean:  ## Remove results and caches; the environment and committed artefacts stay
-	@rm -rf results/cells results/figures results/executed results/ledger results/report results/smoke data/cache
+	@rm -rf results/cells results/figures results/executed results/ledger results/report results/timings results/smoke data/cache

@@ -44,13 +44,39 @@ def _score(
     print(command.as_json(scores) if as_json else command.as_table(scores))
 
 
+def _device(device: str) -> str:
+    if device != "auto":
+        return device
+    from capdec_core.planning.auto import device_of
+
+    return device_of(device)
+
+
 ProfileName = Annotated[str, typer.Option(help="The scale: a file of capdec_core/profiles.")]
-DeviceName = Annotated[str, typer.Option(help="cpu, cuda or cuda:N.")]
+DeviceName = Annotated[
+    str, typer.Option(help="cpu, cuda, cuda:N, or auto: a GPU where there is one.", callback=_device)
+]
+ProfileOrAuto = Annotated[
+    str, typer.Option("--profile", help="The scale, or auto: what this machine can carry.")
+]
+
+
+@app.command("plan")
+def _plan(
+    profile: ProfileOrAuto = "auto",
+    device: DeviceName = "auto",
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of lines.")] = False,
+) -> None:
+    """Say what a run of the book would take here: cells, hours by a short timing, disk, downloads."""
+    from capdec_core.planning import command, tell
+
+    plan, why = command.planned(profile, device)
+    print(tell.as_json(plan) if as_json else tell.as_text(plan, why))
 
 
 @app.command("reproduce")
-def _reproduce(profile: ProfileName = "scenes", device: DeviceName = "cpu") -> None:
-    """Run the book: the cells that are missing, the notebooks, the HTML report."""
+def _reproduce(profile: ProfileOrAuto = "auto", device: DeviceName = "auto") -> None:
+    """Run the book, after saying what it takes: the cells that are missing, the notebooks, the HTML report."""
     from capdec_core.reproduce import reproduce
 
     print(f"Report: {reproduce(profile, device).as_uri()}")

@@ -12,9 +12,11 @@ from typer.testing import CliRunner
 
 from capdec_core import cli
 from capdec_core.errors import CapdecError
+from capdec_core.profiles import profile_names
 from capdec_core.studies import NOTEBOOKS
 
-COMMANDS = sorted(get_command(cli.app).commands)  # type: ignore[attr-defined]
+COMMANDS = sorted(name for name, found in get_command(cli.app).commands.items() if not found.hidden)  # type: ignore[attr-defined]
+PROFILES = ", ".join(profile_names())
 REFERENCES = {"1": ["a cat on a mat"], "2": ["a dog"]}
 
 
@@ -38,18 +40,21 @@ def references(tmp_path: Path) -> Path:
 def test_the_commands() -> None:
     assert COMMANDS == [
         "caption",
+        "cell",
         "cells",
         "checkpoint",
         "data",
         "gap",
         "import-checkpoint",
         "miniature",
+        "plan",
         "reference",
         "report",
         "reproduce",
         "score",
         "study",
         "towers",
+        "workflow",
     ]
 
 
@@ -70,15 +75,9 @@ def test_help_lists_every_command_with_what_it_does() -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (
-            ["reproduce", "--profile", "paper"],
-            "no profile 'paper'; PROFILE is one of: flickr8k, scenes, smoke",
-        ),
+        (["reproduce", "--profile", "paper"], f"no profile 'paper'; PROFILE is one of: {PROFILES}"),
         (["reproduce", "--device", "tpu"], "no device 'tpu'; DEVICE is one of: cpu, cuda, cuda:0, cuda:1, …"),
-        (
-            ["report", "--profile", "../smoke"],
-            "no profile '../smoke'; PROFILE is one of: flickr8k, scenes, smoke",
-        ),
+        (["report", "--profile", "../smoke"], f"no profile '../smoke'; PROFILE is one of: {PROFILES}"),
         (["report", "--device", "gpu"], "no device 'gpu'; DEVICE is one of"),
         (["study", "prefixes"], "no study 'prefixes'; NAME is one of: geometry"),
         (["study", ""], "no study ''; NAME is one of: geometry"),
@@ -152,7 +151,9 @@ def test_commands_pass_on_what_they_were_told(
     assert printed == [f"Report: {page}", f"Executed notebook: {tmp_path / 'index.html'}", f"Report: {page}"]
 
 
-def test_defaults_are_the_embedded_scale_on_the_cpu(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_the_book_leaves_scale_and_device_to_the_machine(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     told: list[tuple[str, ...]] = []
 
     def record(*arguments: str) -> Path:
@@ -160,8 +161,26 @@ def test_defaults_are_the_embedded_scale_on_the_cpu(monkeypatch: pytest.MonkeyPa
         return tmp_path
 
     monkeypatch.setattr("capdec_core.reproduce.reproduce", record)
-    run(monkeypatch, "reproduce")
-    assert told == [("scenes", "cpu")]
+    for gpu in (False, True):
+        monkeypatch.setattr("torch.cuda.is_available", lambda gpu=gpu: gpu)
+        run(monkeypatch, "reproduce")
+    assert told == [("auto", "cpu"), ("auto", "cuda")]
+
+
+def test_any_other_command_has_the_embedded_scale_and_a_device_by_name(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    told: list[tuple[str, ...]] = []
+
+    def record(*arguments: str) -> Path:
+        told.append(arguments)
+        return tmp_path
+
+    monkeypatch.setattr("capdec_core.reproduce.report", record)
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    run(monkeypatch, "report")
+    run(monkeypatch, "report", "--device", "auto")
+    assert told == [("scenes", "cpu"), ("scenes", "cuda")]
 
 
 def test_a_failed_run_ends_in_one_message(

@@ -13,7 +13,7 @@ from capdec_core.profiles import profile_names
 
 ROOT = Path(__file__).resolve().parent.parent
 TARGETS = [
-    *("help", "env", "reproduce", "smoke", "study", "report", "reference", "miniature", "towers"),
+    *("help", "env", "reproduce", "plan", "smoke", "study", "report", "reference", "miniature", "towers"),
     *("test", "lint", "bench", "lock", "sync", "clean"),
 ]
 INDEX = r"https?://[\w.-]*(?:pypi|pythonhosted|artifactory|nexus|mirror|conda\.)[\w.-]*"
@@ -52,15 +52,19 @@ def test_every_target_is_phony() -> None:
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
-        (["reproduce"], "reproduce --profile scenes --device cpu"),
+        (["reproduce"], "reproduce --profile auto --device auto"),
+        (["plan"], "plan --profile auto --device auto"),
         (["reproduce", "PROFILE=smoke", "DEVICE=cuda:1"], "reproduce --profile smoke --device cuda:1"),
         (["smoke", "DEVICE=cuda"], "reproduce --profile smoke --device cuda"),
-        (["smoke", "PROFILE=scenes"], "reproduce --profile smoke --device cpu"),
-        (["study", "NAME=noise_types"], "study noise_types --profile scenes --device cpu"),
-        (["study", "NAME=noise_types", "PROFILE=smoke"], "study noise_types --profile smoke --device cpu"),
-        (["report", "PROFILE=smoke"], "report --profile smoke --device cpu"),
-        (["reference", "PROFILE=smoke"], "reference --profile smoke --device cpu"),
+        (["smoke", "PROFILE=scenes"], "reproduce --profile smoke --device auto"),
+        (["study", "NAME=noise_types"], "study noise_types --profile scenes --device auto"),
+        (["study", "NAME=noise_types", "PROFILE=smoke"], "study noise_types --profile smoke --device auto"),
+        (["report"], "report --profile scenes --device auto"),
+        (["report", "PROFILE=smoke", "DEVICE=cpu"], "report --profile smoke --device cpu"),
+        (["reference", "PROFILE=smoke"], "reference --profile smoke --device auto"),
         (["miniature"], "miniature --profile scenes"),
+        (["miniature", "PROFILE=smoke"], "miniature --profile smoke"),
+        (["towers"], "towers --device auto"),
         (["towers", "DEVICE=cuda:1"], "towers --device cuda:1"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
@@ -70,7 +74,7 @@ def test_profile_and_device_reach_the_command(arguments: list[str], expected: st
 
 
 @pytest.mark.parametrize(
-    "target", ["reproduce", "smoke", "study", "report", "reference", "miniature", "towers"]
+    "target", ["reproduce", "plan", "smoke", "study", "report", "reference", "miniature", "towers"]
 )
 def test_the_command_knows_every_option_that_make_gives_it(target: str) -> None:
     ((name, *rest),) = capdec_lines(target, "NAME=noise_types")
@@ -79,7 +83,12 @@ def test_the_command_knows_every_option_that_make_gives_it(target: str) -> None:
 
 
 def test_a_name_is_asked_for() -> None:
-    assert capdec_lines("study") == [["study", "", "--profile", "scenes", "--device", "cpu"]]
+    assert capdec_lines("study") == [["study", "", "--profile", "scenes", "--device", "auto"]]
+
+
+def test_benchmarks_are_of_a_device_that_was_named() -> None:
+    for arguments, device in ([], "cpu"), (["DEVICE=cuda:1"], "cuda:1"):
+        assert f"-m benchmarks --device {device}\n" in make("-n", "bench", *arguments)
 
 
 def test_continuous_integration_runs_the_tests_as_the_readme_does() -> None:

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import nbformat
@@ -110,6 +111,10 @@ def steps(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[str]:
 
         return record
 
+    def announced(profile: str, device: str) -> SimpleNamespace:
+        return SimpleNamespace(profile=load_profile(profile, device), device=device)
+
+    monkeypatch.setattr(module, "announced", announced)
     monkeypatch.setattr(module, "ProcessPoolExecutor", InlineExecutor)
     monkeypatch.setattr(Book, "compute", step("compute", None))
     monkeypatch.setattr(Book, "execute", step("execute", tmp_path / "chapter.ipynb"))

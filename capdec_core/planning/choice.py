@@ -2,14 +2,12 @@
 
 from dataclasses import dataclass
 
-import torch
-
 from capdec_core import paths
 from capdec_core.planning import fetching, space
+from capdec_core.planning.auto import AUTO, device_of
 from capdec_core.planning.grid import grid
 from capdec_core.profiles import load_profile
 
-AUTO = "auto"
 PAPER, EMBEDDED = "coco", "scenes"
 """The scale of the papers, and the one that needs neither a GPU nor a network."""
 
@@ -31,13 +29,6 @@ def choose(profile: str, device: str) -> Choice:
     if device == "cpu":
         return Choice(EMBEDDED, device, "it needs no GPU, and none is used here")
     return _by_reach(device)
-
-
-def device_of(device: str) -> str:
-    """Return the device; for `AUTO` a GPU where torch sees one, else the CPU."""
-    if device != AUTO:
-        return device
-    return "cuda" if torch.cuda.is_available() else "cpu"
 
 
 def _by_reach(device: str) -> Choice:

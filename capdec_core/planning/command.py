@@ -1,5 +1,6 @@
-"""What a run says before it starts, and `capdec plan`."""
+"""What a run says before it starts."""
 
+from capdec_core.device import devices_of
 from capdec_core.planning.choice import choose
 from capdec_core.planning.plan import Plan, make_plan
 from capdec_core.planning.tell import as_text
@@ -11,8 +12,14 @@ def announced(profile: str, device: str) -> Plan:
 
     Raises CapdecError for a wrong name, or for a download that is larger than the disk.
     """
-    choice = choose(profile, device)
-    plan = make_plan(load_profile(choice.profile, choice.device), choice.device)
-    print(as_text(plan, choice.why), flush=True)
+    plan, why = planned(profile, device)
+    print(as_text(plan, why), flush=True)
     plan.refuse_downloads()
     return plan
+
+
+def planned(profile: str, device: str) -> tuple[Plan, str]:
+    """Return the plan of what the user named or left open, and why the profile was chosen, where it was."""
+    choice = choose(profile, device)
+    devices_of(choice.device)
+    return make_plan(load_profile(choice.profile, choice.device), choice.device), choice.why

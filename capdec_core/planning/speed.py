@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
 
+import numpy as np
 import torch
 from torch.nn import functional as F
 
@@ -38,23 +39,31 @@ class Speed:
 
     Attributes:
         machine: its name, or what is assumed in words.
-        step: seconds that an optimiser step takes beside its operations.
-        training, decoding: operations a second.
+        points: operations of an optimiser step and its seconds, both rising; in between and beyond, steps take what
+            lies on the straight lines through the points.
+        decoding: operations a second in decoding.
         steps: how many steps were timed; 0 where the speed is an assumption.
         captions: captions a second in training the profile's most common captioner: least, median and most of the
             blocks that were timed.
     """
 
     machine: str
-    step: float
-    training: float
+    points: list[list[float]]
     decoding: float
     steps: int = 0
     captions: list[float] | None = None
 
     def seconds(self, work: Work) -> float:
         """Return how long some work takes."""
-        return work.steps * self.step + work.training / self.training + work.decoding / self.decoding
+        each = self.step(work.training / work.steps) if work.steps else 0.0
+        return work.steps * each + work.decoding / self.decoding
+
+    def step(self, operations: float) -> float:
+        """Return the seconds of an optimiser step of so many operations."""
+        (x0, y0), (x1, y1) = self.points[-2:]
+        if operations > x1:
+            return y1 + (operations - x1) * (y1 - y0) / (x1 - x0)
+        return float(np.interp(operations, *zip(*self.points, strict=True)))
 
 
 @dataclass(frozen=True)
@@ -83,23 +92,21 @@ def measure(cells: Sequence[CellConfig], device: str) -> Speed:
         own = time_steps(shape_of(first), first.training["batch_size"], device)
         other = time_steps(shape_of(last), last.training["batch_size"], device)
         decoding = _decoding_speed(shape_of(first), first.decoding, device)
-    step, training = line(own, other)
     captions = [own.captions / seconds for seconds in (max(own.blocks), own.median, min(own.blocks))]
-    return Speed(machine(device)["device"], step, training, decoding, own.steps + other.steps, captions)
+    return Speed(machine(device)["device"], points(own, other), decoding, own.steps + other.steps, captions)
 
 
-def line(own: Timing, other: Timing) -> tuple[float, float]:
-    """Return seconds a step and operations a second that explain two timings, neither below 0.
+def points(own: Timing, other: Timing) -> list[list[float]]:
+    """Return the points of a `Speed` that go through two timings, if a costlier step took longer, or through the first.
 
-    Where the line through both would have either below 0, as noise can make it, steps cost their operations alone.
+    They begin at no operations, with the seconds that the line through both has there: what a step takes beside its
+    operations. Where that would be less than nothing they begin at 0.
     """
-    rise = other.median - own.median
-    if other.operations > own.operations and rise > 0:
-        speed = (other.operations - own.operations) / rise
-        step = own.median - own.operations / speed
-        if step >= 0:
-            return step, speed
-    return 0.0, (own.operations + other.operations) / (own.median + other.median)
+    first = [own.operations, own.median]
+    if other.operations <= own.operations or other.median <= own.median:
+        return [[0.0, 0.0], first]
+    slope = (other.median - own.median) / (other.operations - own.operations)
+    return [[0.0, max(0.0, own.median - slope * own.operations)], first, [other.operations, other.median]]
 
 
 def time_steps(shape: CaptionerConfig, batch_size: int, device: str) -> Timing:
