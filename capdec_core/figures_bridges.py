@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-from capdec_core.chart_parts import curve, estimate
+from capdec_core.chart_parts import curve, doublings, estimate
 from capdec_core.chart_style import INK, MUTED, PAPER, POINTS, Mark, style
 from capdec_core.figures import spread
 from capdec_core.studies.bridges_law import LawTest
@@ -136,13 +136,15 @@ def law_figure(tests: Sequence[LawTest]) -> Figure:
     with style():
         figure = Figure(figsize=(7.7, 4.2))
         axes = figure.add_subplot()
-        axes.set_xscale("log", base=2)
         solved = [test for test in tests if np.isfinite(test.curve.predicted)]
         if solved:
+            axes.set_xscale("log", base=2)
             axes.axvline(1, color=INK, linewidth=1, linestyle=(0, (1, 2)))
+            axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        else:
+            doublings(axes, [variance for test in tests for variance in test.curve.variances])
         for place, test in enumerate(solved or tests):
             _law_curve(axes, test, Mark(colours[place % len(colours)], "osD^v"[place % 5]), place)
-        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.3g}"))
         axes.set(xlabel=f"Variance of the Gaussian noise{', as a multiple of v*' if solved else ''}")
         axes.set_ylabel("CIDEr of captions of validation images,\nas a share of the best")
         figure.legend(loc="outside upper left", ncols=2, fontsize=9)
