@@ -63,7 +63,8 @@ class Speed:
         (x0, y0), (x1, y1) = self.points[-2:]
         if operations > x1:
             return y1 + (operations - x1) * (y1 - y0) / (x1 - x0)
-        return float(np.interp(operations, *zip(*self.points, strict=True)))
+        operations_of, seconds_of = np.array(self.points).T
+        return float(np.interp(operations, operations_of, seconds_of))
 
 
 @dataclass(frozen=True)
