@@ -13,7 +13,6 @@ from capdec_core.cell import CellConfig, Decoded, StoredCell
 from capdec_core.material import Material
 from capdec_core.memory import FLOAT, parameter_counts, training_memory
 from capdec_core.profiles import load_profile
-from capdec_core.programs import PROCESS
 from capdec_core.runner import Runner
 from capdec_core.store import CellStore
 from capdec_core.studies import conclusions
@@ -21,7 +20,11 @@ from capdec_core.studies.conditions import all_cells, wanted_by
 from capdec_core.workflow.plan import Plan, Program, write_plan
 
 MIB = 2**20
-ON_GPU = 3 * 2**30
+PROCESS = 2 * 2**30
+"""Bytes that a job takes before it computes: libraries, encoder, a small corpus (1.2 GiB measured with `smoke`)."""
+CAPTION = 4096
+"""Bytes of a training caption: text, tokens and what the corpus's file says of it, as Python objects."""
+ON_GPU = 4 * 2**30
 """Bytes of the host's memory that a process takes for CUDA: its libraries, its context, pinned buffers."""
 
 
@@ -45,10 +48,11 @@ def plan_of(runner: Runner, cells: Sequence[StoredCell]) -> Plan:
     """Return the programs of what the store lacks of `cells`: trainings, the costliest first, then the others."""
     trainings, others = runner.missing(cells)
     trained_by = {cell.id: f"train-{group[0].id}" for group in trainings for cell in group}
-    found = [_program("train", group, [], runner) for group in trainings]
+    alone = PROCESS + _shared(runner.material)
+    found = [_program("train", group, [], runner, alone) for group in trainings]
     for group in _by_captioner([cell for (cell,) in others]):
         speaker = trained_by.get(_speaker(group[0]))
-        found.append(_program("decode", group, [speaker] if speaker else [], runner))
+        found.append(_program("decode", group, [speaker] if speaker else [], runner, alone))
     return Plan(found)
 
 
@@ -65,10 +69,12 @@ def _speaker(cell: StoredCell) -> str:
     return cell.cell.id if isinstance(cell, Decoded) else cell.id
 
 
-def _program(doing: str, cells: Sequence[StoredCell], after: list[str], runner: Runner) -> Program:
-    taken = _memory(cells, runner)
-    on_gpu = runner.device.startswith("cuda")
-    host = PROCESS + _rows(runner.material) + (ON_GPU + _weights(cells) if on_gpu else taken)
+def _program(
+    doing: str, cells: Sequence[StoredCell], after: list[str], runner: Runner, alone: int
+) -> Program:
+    """Return cells as a program; `alone` are the bytes that its process takes before it computes."""
+    taken, on_gpu = _memory(cells, runner), runner.device.startswith("cuda")
+    host = alone + (ON_GPU + _weights(cells) if on_gpu else taken)
     names = [cell.id for cell in cells]
     return Program(f"{doing}-{names[0]}", names, after, _mib(host), _mib(taken) if on_gpu else 0)
 
@@ -94,9 +100,10 @@ def _captioner(cell: StoredCell) -> CellConfig | None:
     return found if isinstance(found, CellConfig) else None
 
 
-def _rows(material: Material) -> int:
-    """Return the bytes of the training embeddings, twice: as they are read and as unit rows."""
-    return 2 * sum(os.path.getsize(path) for key, path in material.banks.items() if key.startswith("train/"))
+def _shared(material: Material) -> int:
+    """Return the bytes of captions and training embeddings, the latter twice: as they are read and as unit rows."""
+    rows = sum(os.path.getsize(path) for key, path in material.banks.items() if key.startswith("train/"))
+    return CAPTION * len(material.training_captions().lengths) + 2 * rows
 
 
 def _mib(size: int) -> int:

@@ -27,7 +27,7 @@ def compute(names: Sequence[str], profile_name: str, device: str) -> str:
         CapdecError: a name that is none of the profile's, or cells that failed: their tracebacks are on stderr.
     """
     runner, known = runner_and_cells(profile_name, device)
-    cells = _named(names, known, profile_name)
+    cells = named(names, known, profile_name)
     if device == "cpu":
         torch.set_num_threads(1)
     with _alone_with(cells, profile_name):
@@ -41,7 +41,8 @@ def compute(names: Sequence[str], profile_name: str, device: str) -> str:
     return f"{len(cells)} cells are in {runner.store.folder}: {' '.join(names)}"
 
 
-def _named(names: Sequence[str], known: Mapping[str, StoredCell], profile_name: str) -> list[StoredCell]:
+def named(names: Sequence[str], known: Mapping[str, StoredCell], profile_name: str) -> list[StoredCell]:
+    """Return the cells of these names; CapdecError where there is none of a name."""
     if unknown := [name for name in names if name not in known]:
         raise CapdecError(
             f"no cell {', '.join(unknown)} in profile {profile_name}: a name comes from configuration and code; "
