@@ -14,7 +14,7 @@ OPTIONS = --profile $(PROFILE:auto=scenes) --device $(DEVICE)
 .PHONY: help env reproduce plan smoke study report reference miniature towers test lint bench lock sync clean
 
 help:  ## Show this list
-	@echo "CapDec Book: make TARGET [PROFILE=$(subst $(eval ) ,|,$(basename $(notdir $(sort $(wildcard capdec_core/profiles/*.toml)))))] [DEVICE=cpu|cuda|cuda:N]"
+	@echo "CapDec Book: make TARGET [PROFILE=$(subst $(eval ) ,|,$(sort $(basename $(notdir $(wildcard capdec_core/profiles/*.toml)))))] [DEVICE=cpu|cuda|cuda:N]"
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/\1\t\2/' | expand -t 14
 
 env: $(READY)  ## Set up .venv: locked packages, this package, Jupyter kernel

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from small_flickr import write_archive, write_flickr30k, write_karpathy
+from small_study import make_study
 from small_world import CAPTIONS, CountingEncoder, ToyCorpus, small_profile
 
 from capdec_core import material as module
@@ -15,10 +16,10 @@ from capdec_core.corpora import CORPORA, CROSS, Split, corpus_of_images, load_co
 from capdec_core.errors import CapdecError
 from capdec_core.material import prepare
 from capdec_core.noise import Gaussian
-from capdec_core.profiles import CorpusSettings, load_profile, read_profile
+from capdec_core.profiles import CorpusSettings, NamedLanguageModelSettings, load_profile, read_profile
 from capdec_core.reproduce import Book
 from capdec_core.store import CellStore
-from capdec_core.studies import bridges, conclusions, grid_of
+from capdec_core.studies import book_of, bridges, conclusions, grid_of
 from capdec_core.studies.conditions import Condition, all_cells
 from capdec_core.worker import run_cells
 
@@ -82,6 +83,18 @@ def test_a_profile_like_another_has_what_it_does_not_say(tmp_path: Path) -> None
 def test_what_is_wrong_in_a_profile_like_another_is_named(tmp_path: Path, text: str, message: str) -> None:
     with pytest.raises(CapdecError, match=message):
         read_profile(written(tmp_path, text))
+
+
+def test_a_language_model_by_name_stands_in_place_of_one_that_is_trained() -> None:
+    """The profile of a frozen language model is flickr8k's but for that, the prefix, and chapter 2's smaller grid."""
+    frozen, own = load_profile("flickr8k-smollm2"), load_profile(DOMAIN)
+    assert frozen.language_model == NamedLanguageModelSettings("smollm2-135m", tuned=False)
+    told = {"name", "title", "chapters", "language_model", "mapper", "noise_types"}
+    assert {k: v for k, v in vars(frozen).items() if k not in told} == {
+        k: v for k, v in vars(own).items() if k not in told
+    }
+    assert make_study(**vars(frozen.noise_types)).claims  # the grid holds what Study A's claims are judged by
+    assert list(book_of(load_profile(frozen.name, "cpu"))) == ["geometry"]
 
 
 # The grid.

@@ -106,6 +106,13 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def _over(table: dict[str, Any], part: dict[str, Any]) -> dict[str, Any]:
-    """Return a table in which what `part` holds stands in place of what was there."""
-    nested = {k: _over(table[k], v) for k, v in part.items() if isinstance(v, dict) and k in table}
+    """Return a table in which what `part` holds stands in place of what was there.
+
+    A table within it that has a name stands in place of one that has none, which is of another kind, as a whole.
+    """
+    nested = {
+        key: _over(table[key], value)
+        for key, value in part.items()
+        if isinstance(value, dict) and key in table and ("name" in table[key] or "name" not in value)
+    }
     return table | part | nested
