@@ -190,8 +190,8 @@ def test_a_mirror_that_is_no_address(mirror: str, monkeypatch: pytest.MonkeyPatc
 
 
 def test_a_mirror_may_have_a_folder(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("CAPDEC_MIRROR", "http://mirror:81/data/")
-    assert transport.address(URL) == "http://mirror:81/data/host.example/folder/file.zip"
+    monkeypatch.setenv("CAPDEC_MIRROR", "http://near.example:81/data/")
+    assert transport.address(URL) == "http://near.example:81/data/host.example/folder/file.zip"
     monkeypatch.setenv("CAPDEC_MIRROR", "")
     assert transport.address(URL) == URL
 
