@@ -237,7 +237,8 @@ def test_slurm_is_asked_for_a_gpu_and_for_what_was_predicted_and_for_more_the_se
     monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
     write_plan(folder / "plan.json", Plan(programs(1)))
     command = start.snakemake_command("smoke", "cuda", "slurm", folder)
-    command += ["done/train-0", "--default-resources", "slurm_account=lab", "slurm_partition=h100"]
+    command += ["done/train-0", "--slurm-init-seconds-before-status-checks", "1"]
+    command += ["--default-resources", "slurm_account=lab", "slurm_partition=h100"]
     assert subprocess.run(command, check=False).returncode == 1
     first, second = (tmp_path / "asked").read_text().splitlines()
     for asked, memory, minutes in ((first, 5000, 240), (second, 10000, 480)):

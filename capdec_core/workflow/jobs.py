@@ -10,13 +10,15 @@ from pathlib import Path
 from capdec_core import paths
 from capdec_core.captioner import CaptionerConfig
 from capdec_core.cell import CellConfig, Decoded, StoredCell
+from capdec_core.downloads import ensure
 from capdec_core.material import Material
 from capdec_core.memory import FLOAT, parameter_counts, training_memory
-from capdec_core.profiles import load_profile
+from capdec_core.planning.fetching import parts_of
+from capdec_core.profiles import Profile, load_profile
 from capdec_core.runner import Runner
 from capdec_core.store import CellStore
 from capdec_core.studies import conclusions
-from capdec_core.studies.conditions import all_cells, wanted_by
+from capdec_core.studies.conditions import Condition, all_cells, wanted_by
 from capdec_core.workflow.plan import Plan, Program, write_plan
 
 MIB = 2**20
@@ -29,19 +31,25 @@ ON_GPU = 4 * 2**30
 
 
 def make_plan(path: Path, profile_name: str, device: str) -> Plan:
-    """Make what a profile's cells share, and write which programs are missing."""
-    runner, cells = runner_and_cells(profile_name, device)
+    """Make what a profile's cells share, after fetching what data is missing, and write which programs are missing."""
+    profile = load_profile(profile_name, device)
+    wanted = wanted_by(_conditions(profile))
+    ensure(parts_of(profile.corpus.name, training_images=bool(wanted.images)))
+    runner, cells = runner_and_cells(profile, device)
     plan = plan_of(runner, list(cells.values()))
     write_plan(path, plan)
     return plan
 
 
-def runner_and_cells(profile_name: str, device: str) -> tuple[Runner, dict[str, StoredCell]]:
+def runner_and_cells(profile: Profile, device: str) -> tuple[Runner, dict[str, StoredCell]]:
     """Return what computes a profile's cells, and every cell of its book by its name."""
-    profile = load_profile(profile_name, device)
-    conditions = conclusions.conditions(profile, profile.seeds)
+    conditions = _conditions(profile)
     runner = Runner(profile, CellStore(paths.CELLS), device, wanted_by(conditions))
     return runner, {cell.id: cell for cell in all_cells(conditions, profile, runner.material)}
+
+
+def _conditions(profile: Profile) -> list[Condition]:
+    return conclusions.conditions(profile, profile.seeds)
 
 
 def plan_of(runner: Runner, cells: Sequence[StoredCell]) -> Plan:

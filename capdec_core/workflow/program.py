@@ -10,6 +10,7 @@ import torch
 from capdec_core import paths
 from capdec_core.cell import Decoded, StoredCell
 from capdec_core.errors import CapdecError
+from capdec_core.profiles import load_profile
 from capdec_core.runner import told_failures
 from capdec_core.workflow.held import held
 from capdec_core.workflow.jobs import runner_and_cells
@@ -26,7 +27,7 @@ def compute(names: Sequence[str], profile_name: str, device: str) -> str:
     Raises:
         CapdecError: a name that is none of the profile's, or cells that failed: their tracebacks are on stderr.
     """
-    runner, known = runner_and_cells(profile_name, device)
+    runner, known = runner_and_cells(load_profile(profile_name, device), device)
     cells = named(names, known, profile_name)
     if device == "cpu":
         torch.set_num_threads(1)
