@@ -11,6 +11,7 @@ from typing import Any
 
 import nbformat
 import pytest
+from differing import differences
 from small_world import InlineExecutor
 
 from capdec_core import paths
@@ -64,7 +65,9 @@ def test_the_book_at_the_smallest_size_twice(tmp_path: Path, monkeypatch: pytest
     assert page.is_file()
     for name in NOTEBOOKS.values():
         assert f"{name}.html" in page.read_text()
-        measured = "matched cosine" if name == NOTEBOOKS["geometry"] else "CIDEr"
+        measured = {NOTEBOOKS["geometry"]: "matched cosine", NOTEBOOKS["scaling"]: "GPU hours"}.get(
+            name, "CIDEr"
+        )
         assert measured in page.with_name(f"{name}.html").read_text()
 
     executed = tmp_path / "executed" / "smoke"
@@ -81,9 +84,10 @@ def test_the_book_at_the_smallest_size_twice(tmp_path: Path, monkeypatch: pytest
 
     second = reproduce_smoke(tmp_path)
     assert second.returncode == 0, second.stderr[-3000:]
-    assert stamps(cells) == before, "a second run computed something"
+    assert differences(before, stamps(cells)) == [], "a second run computed something"
     assert "cell/s" not in second.stderr
-    assert {name: outputs(executed / f"{name}.ipynb") for name in NOTEBOOKS.values()} == shown
+    again = {name: outputs(executed / f"{name}.ipynb") for name in NOTEBOOKS.values()}
+    assert differences(shown, again) == []
     assert page.is_file()
 
     own = tables(page.parent)
@@ -95,8 +99,32 @@ def test_the_book_at_the_smallest_size_twice(tmp_path: Path, monkeypatch: pytest
     for folder in ("cells", "executed", "ledger", "figures", "report"):
         shutil.rmtree(tmp_path / folder)
     assert module.report("smoke", "cpu") == page
-    assert tables(page.parent) == own
+    assert differences(own, tables(page.parent)) == []
     assert "Reference results of version" in page.read_text()
+
+
+def test_what_differs_is_told_by_its_chapter_its_output_and_its_first_characters(tmp_path: Path) -> None:
+    """The comparison of two runs above, on notebooks of two outputs."""
+    table = f"<table>{'<td>1.0</td>' * 1000}"
+    for name, number, prose in (("first", "2.5", "A."), ("second", "2.25", "A."), ("third", "2.5", None)):
+        told = [nbformat.v4.new_output("display_data", {"text/html": f"{table}<td>{number}</td></table>"})]
+        if prose:
+            told.append(nbformat.v4.new_output("display_data", {"text/plain": prose, "image/png": name}))
+        cell = nbformat.v4.new_code_cell(outputs=told)
+        nbformat.write(nbformat.v4.new_notebook(cells=[cell]), tmp_path / f"{name}.ipynb")
+    first, second, third = ({"04": outputs(tmp_path / f"{n}.ipynb")} for n in ("first", "second", "third"))
+    assert differences(first, first) == []
+    (line,) = differences(first, second)
+    assert line.startswith("/04/1/text/html: from character 12013 on ")
+    assert "2.5</td>" in line
+    assert "2.25</td>" in line
+    assert len(line) < 250
+    (line,) = differences(first, third)
+    assert line == "/04/2: from character 0 on \"{'text/plain': 'A.'}\", then 'nothing'"
+    assert differences({"a": 1}, {"b": 1}) == [
+        "/a: from character 0 on '1', then 'nothing'",
+        "/b: from character 0 on 'nothing', then '1'",
+    ]
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 """A whole grid on many GPUs: what each part of it takes, at a speed that was measured or is assumed."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from capdec_core import downloads
@@ -68,6 +68,10 @@ class Campaign:
         cells = self.grid.cells
         found = {cell.id: s for cell, s in zip(cells, estimated(cells, self.grid, self.speed), strict=True)}
         return found | {name: s for name, s in self.took.items() if name in found}
+
+    def at(self, speed: Speed) -> "Campaign":
+        """Return the same grid at another speed, nothing of it measured."""
+        return replace(self, speed=speed, took={})
 
     def schedule(self, gpus: int) -> Schedule:
         """Return the cells dealt to so many GPUs, the longest first; no decoding is made to wait for its captioner."""

@@ -23,7 +23,7 @@ from capdec_core.reference.tidy import tidy
 from capdec_core.reference.withheld import Sentences, is_own
 from capdec_core.reproduce import Book
 from capdec_core.store import CellStore
-from capdec_core.studies import run
+from capdec_core.studies import GATHERING, run
 
 
 def write_reference(name: str, device: str) -> Path:
@@ -68,7 +68,7 @@ def _write_chapters(book: Book, stage: Path) -> dict[str, int]:
     conditions = {}
     for study, name in tqdm(book.studies.items(), desc="keep", unit="chapter"):
         fold(book.executed / f"{name}.ipynb", stage, sentences.withhold if sentences else str)
-        if study != "conclusions":  # its table is the ledger
+        if study not in GATHERING:  # the ledger is kept apart
             view = run(study, book.profile.name, book.device, book.profile.seeds)
             text = tidy(view).to_csv(index=False, lineterminator="\n")
             write_atomic(stage / "tables" / f"{name}.csv", text)

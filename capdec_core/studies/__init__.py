@@ -26,8 +26,12 @@ NOTEBOOKS: dict[str, str] = {
     "bridges": "07_bridges",
     "protocol": "08_protocol",
     "conclusions": "09_conclusions",
+    "scaling": "10_scaling",
 }
 """Every study by the name that `make study NAME=` takes, with the chapter that tells it, in the book's order."""
+
+GATHERING = ("conclusions", "scaling")
+"""Those without an experiment of their own: they gather what the others have computed."""
 
 
 def book_of(profile: Profile) -> dict[str, str]:

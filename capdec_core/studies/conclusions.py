@@ -6,7 +6,7 @@ Nothing is trained or tested here: the verdicts are the chapters' own, computed 
 from dataclasses import replace
 
 from capdec_core.profiles import Profile
-from capdec_core.studies import book_of, grid_of, study_named
+from capdec_core.studies import GATHERING, book_of, grid_of, study_named
 from capdec_core.studies.conclusions_view import Conclusions
 from capdec_core.studies.conditions import Condition
 from capdec_core.studies.results import Results
@@ -15,7 +15,7 @@ from capdec_core.studies.view import StudyView
 
 def chapters(profile: Profile) -> list[str]:
     """Return the studies whose claims are collected, in the book's order."""
-    return [name for name in book_of(profile) if name != "conclusions"]
+    return [name for name in book_of(profile) if name not in GATHERING]
 
 
 def conditions(profile: Profile, seeds: int) -> list[Condition]:
