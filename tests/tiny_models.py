@@ -18,14 +18,14 @@ DIM, END = 16, "<|endoftext|>"
 WORDS = ["A dog on the beach.", "Two dogs, one cat and a man's hat.", "the Cat sits on a mat"] * 3
 
 
-def write_tokenizer(folder: Path) -> int:
+def write_tokenizer(folder: Path, sentences: list[str] = WORDS) -> int:
     """Write GPT-2's kind of tokenizer (byte-level BPE, `vocab.json` and `merges.txt` in `tokenizer.json`)."""
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
     alphabet = pre_tokenizers.ByteLevel.alphabet()
     trainer = trainers.BpeTrainer(vocab_size=300, initial_alphabet=alphabet, show_progress=False)
-    tokenizer.train_from_iterator(WORDS, trainer)
+    tokenizer.train_from_iterator(sentences, trainer)
     tokenizer.add_special_tokens([END])
     tokenizer.save(str(folder / "tokenizer.json"))
     settings = {"tokenizer_class": "PreTrainedTokenizerFast", "eos_token": END, "bos_token": END}
@@ -33,19 +33,19 @@ def write_tokenizer(folder: Path) -> int:
     return tokenizer.get_vocab_size()
 
 
-def write_gpt2(folder: Path, seed: int = 0) -> Path:
+def write_gpt2(folder: Path, seed: int = 0, sentences: list[str] = WORDS, positions: int = 48) -> Path:
     """Write a GPT-2 as the hub's: names without `transformer.`, and the masks that newer versions dropped."""
     folder.mkdir(parents=True)
-    vocabulary = write_tokenizer(folder)
+    vocabulary = write_tokenizer(folder, sentences)
     torch.manual_seed(seed)
-    model = build_language_model(LanguageModelConfig(vocabulary, 32, 2, 4, 48, tuned=True))
+    model = build_language_model(LanguageModelConfig(vocabulary, 32, 2, 4, positions, tuned=True))
     weights = {name.removeprefix("transformer."): 6 * w for name, w in model.state_dict().items()}
     del weights["lm_head.weight"]
     for layer in range(2):
-        weights[f"h.{layer}.attn.bias"] = torch.ones(1, 1, 48, 48).tril()
+        weights[f"h.{layer}.attn.bias"] = torch.ones(1, 1, positions, positions).tril()
     save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
     config = GPT2Config(
-        vocab_size=vocabulary, n_positions=48, n_embd=32, n_layer=2, n_head=4,
+        vocab_size=vocabulary, n_positions=positions, n_embd=32, n_layer=2, n_head=4,
         architectures=["GPT2LMHeadModel"], bos_token_id=vocabulary - 1, eos_token_id=vocabulary - 1,
     )  # fmt: skip
     config.save_pretrained(folder)
