@@ -1,9 +1,15 @@
 """A workflow's plan, its door and its Snakefile where no cell is computed: what is asked for, dealt, refused, told."""
 
+import dataclasses
+import fcntl
 import importlib.util
 import multiprocessing
 import os
+import signal
 import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -14,9 +20,11 @@ from test_programs import cell
 
 from capdec_core import paths
 from capdec_core.captioner import CaptionerConfig
-from capdec_core.cell import CellConfig, Decoded, Retrieved, StoredCell
+from capdec_core.cell import CellConfig, Decoded, Imported, Retrieved, StoredCell
 from capdec_core.decoding import Greedy
 from capdec_core.errors import CapdecError
+from capdec_core.files import file_digest
+from capdec_core.imported.settings import PublishedSettings, StatedShape
 from capdec_core.memory import parameter_counts, training_memory
 from capdec_core.workflow import jobs, start
 from capdec_core.workflow.held import held
@@ -80,6 +88,25 @@ def test_memory_is_predicted_for_the_place_where_it_is_taken(tmp_path: Path) -> 
             assert 0 <= program.gpu_mb * MIB - (tensors if on_gpu else 0) < MIB
 
 
+@pytest.mark.parametrize("device", ["cpu", "cuda"])
+def test_a_published_captioner_takes_its_file_twice(
+    device: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file, size = tmp_path / "owner" / "capdec" / "model.pt", 40 * MIB
+    file.parent.mkdir(parents=True)
+    file.write_bytes(bytes(size))
+    monkeypatch.setattr(paths, "MODELS", tmp_path)
+    wanted = PublishedSettings(
+        "owner/capdec", "1" * 40, file.name, file_digest(file), 0.05, ".", StatedShape()
+    )
+    told = dataclasses.asdict(wanted)
+    imported = Imported("corpus", "encoder", "tokenizer", told, "gpt2", {}, TRAINED[0].evaluations)
+    (program,) = plan([], [imported], tmp_path, device)
+    (nothing,) = plan([], [retrieved(0)], tmp_path, device)
+    assert program.memory_mb - nothing.memory_mb == 80
+    assert program.gpu_mb == (80 if device == "cuda" else 0)
+
+
 def programs(count: int, **changes: Any) -> list[Program]:
     values: dict[str, Any] = {"after": [], "memory_mb": 5000, "gpu_mb": 39000} | changes
     return [Program(f"train-{number}", [f"cell{number}"], **values) for number in range(count)]
@@ -140,11 +167,11 @@ def started(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
     """The commands that would have started Snakemake."""
     commands: list[list[str]] = []
 
-    def run(command: list[str], check: bool) -> Any:
+    def run(command: list[str], holding: int) -> int:
         commands.append(command)
-        return SimpleNamespace(returncode=0)
+        return 0
 
-    monkeypatch.setattr(start.subprocess, "run", run)
+    monkeypatch.setattr(start, "run_to_its_end", run)
     return commands
 
 
@@ -179,6 +206,36 @@ def test_each_run_asks_the_store_anew_and_a_dry_run_changes_nothing(
     assert {path.name for path in folder.iterdir()} == {"logs", "running"}
     assert ["--dry-run" in command for command in started] == [True, False]
     assert started[1][-1] == "--quiet"
+
+
+PATIENT = """
+import pathlib, time
+pathlib.Path("begun").touch()
+while not pathlib.Path("interrupted").exists():
+    time.sleep(0.02)
+raise SystemExit(3)
+"""
+
+
+def test_an_interrupt_leaves_snakemake_the_time_to_cancel_its_jobs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And what is held is held for as long as it runs, whatever becomes of the door."""
+    monkeypatch.chdir(tmp_path)
+
+    def interrupt() -> None:
+        while not (tmp_path / "begun").exists():
+            time.sleep(0.02)
+        os.kill(os.getpid(), signal.SIGINT)
+        with pytest.raises(CapdecError, match="taken"), held(tmp_path / "held", "taken"):
+            pass
+        (tmp_path / "interrupted").touch()
+
+    with ThreadPoolExecutor(1) as pool, (tmp_path / "held").open("ab") as stream:
+        fcntl.flock(stream, fcntl.LOCK_EX)
+        other = pool.submit(interrupt)
+        assert start.run_to_its_end([sys.executable, "-S", "-c", PATIENT], stream.fileno()) == 3
+        other.result()
 
 
 def test_what_was_not_finished_is_told_with_its_logs(folder: Path) -> None:

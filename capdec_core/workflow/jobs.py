@@ -9,8 +9,10 @@ from pathlib import Path
 
 from capdec_core import paths
 from capdec_core.captioner import CaptionerConfig
-from capdec_core.cell import CellConfig, Decoded, StoredCell
+from capdec_core.cell import CellConfig, Decoded, Imported, StoredCell
 from capdec_core.downloads import ensure
+from capdec_core.imported.published import find_checkpoint
+from capdec_core.imported.settings import PublishedSettings
 from capdec_core.material import Material
 from capdec_core.memory import FLOAT, parameter_counts, training_memory
 from capdec_core.planning.fetching import parts_of
@@ -97,10 +99,16 @@ def _memory(cells: Sequence[StoredCell], runner: Runner) -> int:
 
 
 def _weights(cells: Sequence[StoredCell]) -> int:
-    """Return the bytes of the captioners' weights, twice: as they are read and as they are used."""
+    """Return the bytes of the captioners' weights, twice: as they are read and as they are used.
+
+    Those of a published captioner are its file's.
+    """
+    files = [
+        find_checkpoint(PublishedSettings.from_dict(c.checkpoint)) for c in cells if isinstance(c, Imported)
+    ]
     trained = {cell.id: cell for cell in map(_captioner, cells) if cell}
     sizes = (sum(parameter_counts(CaptionerConfig.from_dict(vars(cell)))) for cell in trained.values())
-    return 2 * FLOAT * sum(sizes)
+    return 2 * (FLOAT * sum(sizes) + sum(map(os.path.getsize, files)))
 
 
 def _captioner(cell: StoredCell) -> CellConfig | None:
