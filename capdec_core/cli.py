@@ -54,7 +54,14 @@ def _device(device: str) -> str:
 
 ProfileName = Annotated[str, typer.Option(help="The scale: a file of capdec_core/profiles.")]
 DeviceName = Annotated[
-    str, typer.Option(help="cpu, cuda, cuda:N, or auto: a GPU where there is one.", callback=_device)
+    str,
+    typer.Option(
+        help="cpu, cuda, cuda:N, cuda:0,1 (several), or auto: a GPU where there is one.", callback=_device
+    ),
+]
+OneDevice = Annotated[
+    str,
+    typer.Option("--device", help="cpu, cuda, cuda:N, or auto: a GPU where there is one.", callback=_device),
 ]
 ProfileOrAuto = Annotated[
     str, typer.Option("--profile", help="The scale, or auto: what this machine can carry.")
@@ -173,7 +180,7 @@ def _miniature(profile: ProfileName = "scenes") -> None:
 
 
 @app.command("towers")
-def _towers(device: DeviceName = "cpu") -> None:
+def _towers(device: OneDevice = "cpu") -> None:
     """Train the heads of the encoder `towers` anew on Flickr8k and write them, with their card, to data/towers."""
     from capdec_core.encoders.towers_card import make_towers
 
@@ -191,7 +198,7 @@ def _gap(
         ),
     ] = None,
     profile: ProfileName = "scenes",
-    device: DeviceName = "cpu",
+    device: OneDevice = "cpu",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
 ) -> None:
     """Measure the modality gap: of embeddings in files, or of a profile's encoder on its test split."""

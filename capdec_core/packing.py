@@ -29,6 +29,7 @@ from capdec_core.archive import (
     same,
 )
 from capdec_core.cell import CellConfig, StoredCell, code_fingerprint
+from capdec_core.device import devices_of
 from capdec_core.errors import CapdecError
 from capdec_core.files import digest, replacing
 from capdec_core.material import prepare
@@ -53,7 +54,7 @@ class Merged:
 def profile_cells(profile: Profile, device: str) -> dict[str, StoredCell]:
     """Return every cell that a chapter of the profile's book asks for, by its id."""
     conditions = conclusions.conditions(profile, profile.seeds)
-    material = prepare(profile, device, wanted_by(conditions))
+    material = prepare(profile, devices_of(device)[0], wanted_by(conditions))
     return {cell.id: cell for cell in all_cells(conditions, profile, material)}
 
 

@@ -90,6 +90,8 @@ def test_help_lists_every_command_with_what_it_does() -> None:
             "no captioner in nowhere: it has no captioner.json",
         ),
         (["checkpoint", "0123", "out", "--profile", "x"], "no profile 'x'"),
+        (["cells", "pack", "cells.zip", "--device", "tpu"], "no device 'tpu'"),
+        (["reference", "--device", "tpu"], "no device 'tpu'"),
         (["gap", "--profile", "x"], "no profile 'x'"),
         (["gap", "--device", "cuda:"], "no device 'cuda:'"),
         (["gap", "missing.npy"], "no such file: missing.npy"),

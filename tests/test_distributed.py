@@ -1,6 +1,7 @@
 """A training that two processes share is that of one: losses, weights, checkpoints; who writes, and who fails."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -16,6 +17,7 @@ from capdec_core.distributed import own_rows, predicted_tokens
 from capdec_core.errors import CapdecError
 from capdec_core.language_model import IGNORED, targets
 from capdec_core.launch import launch, visible
+from capdec_core.studies import running
 
 TWO = ["cpu", "cpu"]
 
@@ -134,3 +136,16 @@ def test_several_devices_are_named_by_a_list(monkeypatch: pytest.MonkeyPatch) ->
     ):
         with pytest.raises(CapdecError, match=told):
             devices_of(wrong)
+
+
+def test_a_chapter_of_several_devices_looks_at_what_they_computed_with_the_first(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    told = []
+    study = SimpleNamespace(view=lambda profile, results, device: told.append((results, device)))
+    monkeypatch.setattr(running, "study_named", lambda name: study)
+    monkeypatch.setattr(running, "results_of", lambda profile, conditions, device: device)
+    running.run_study("noise_types", "smoke", "cuda:0,1", None)
+    assert told == [("cuda:0,1", "cuda:0")]

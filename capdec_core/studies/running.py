@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from capdec_core import paths
+from capdec_core.device import devices_of
 from capdec_core.profiles import Profile, load_profile
 from capdec_core.runner import Runner
 from capdec_core.store import CellStore
@@ -13,10 +14,10 @@ from capdec_core.studies.view import StudyView
 
 
 def run_study(name: str, profile_name: str, device: str, seeds: int | None) -> StudyView:
-    """Return a study's view on one device; `seeds` (the profile's, where None) for headline conditions."""
+    """Return a study's view, of several devices on the first; `seeds` (None: the profile's) for headline conditions."""
     profile = load_profile(profile_name, device)
     results = results_of(profile, grid_of(name, profile, seeds or profile.seeds), device)
-    view: StudyView = study_named(name).view(profile, results, device)
+    view: StudyView = study_named(name).view(profile, results, devices_of(device)[0])
     return view
 
 
