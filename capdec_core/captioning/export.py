@@ -11,7 +11,7 @@ from capdec_core.captioning.checkpoint import CARD, FACTS, TOKENIZER, WEIGHTS, F
 from capdec_core.cell import CellConfig
 from capdec_core.errors import CapdecError
 from capdec_core.files import file_digest, read_json, write_atomic, write_json
-from capdec_core.material import Material, prepare
+from capdec_core.material import Material, Wanted, prepare
 from capdec_core.profiles import DecodingSettings, Profile, load_profile
 from capdec_core.store import CAPTIONER, CellStore
 
@@ -20,12 +20,14 @@ CORPUS_SOURCES = {
     "flickr8k": "Flickr8k (Hodosh et al. 2013), for research and education only: its sentences",
     "flickr30k": "Flickr30k (Young et al. 2014), for research and education only: its sentences",
     "flickr30k-to-flickr8k": "Flickr30k (Young et al. 2014), for research and education only: its sentences",
+    "coco": "COCO (Lin et al. 2014; Chen et al. 2015), captions under CC BY 4.0: its sentences",
     "scenes": "the generated world of this project: its sentences",
 }
 ENCODER_SOURCES = {
     "towers": "the encoder `towers`: EfficientNet-Lite2 and all-MiniLM-L6-v2 (Apache 2.0, from packages) under heads "
     "of this project (MIT) that were trained on Flickr8k's training split",
     "miniature": "the encoder `miniature` of this project (MIT)",
+    "RN50x4": "the encoder CLIP RN50x4 of OpenAI (MIT)",
 }
 
 
@@ -51,7 +53,7 @@ def write_checkpoint(cell_id: str, profile: Profile, store: CellStore, folder: P
     """
     cell = _trained_cell(cell_id, store)
     bridge = _bridge_without_moves(cell)
-    material = prepare(profile, "cpu")
+    material = prepare(profile, "cpu", Wanted())
     _require_same(cell, material, profile)
     scores = {key: table for key, table in store.scores(cell).items() if key.endswith("/image")}
     captioner = Captioner.load(store.path(cell) / CAPTIONER).half()
