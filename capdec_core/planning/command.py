@@ -1,6 +1,7 @@
 """What a run says before it starts."""
 
 from capdec_core.device import devices_of
+from capdec_core.planning.auto import device_of
 from capdec_core.planning.choice import choose
 from capdec_core.planning.plan import Plan, make_plan
 from capdec_core.planning.tell import as_text
@@ -20,6 +21,6 @@ def announced(profile: str, device: str) -> Plan:
 
 def planned(profile: str, device: str) -> tuple[Plan, str]:
     """Return the plan of what the user named or left open, and why the profile was chosen, where it was."""
+    devices_of(device_of(device))
     choice = choose(profile, device)
-    devices_of(choice.device)
     return make_plan(load_profile(choice.profile, choice.device), choice.device), choice.why
