@@ -24,9 +24,10 @@ from small_captioner import (
 )
 
 from capdec_core import cli, paths
-from capdec_core.bridges import Bridge, Collapse
+from capdec_core.bridges import Bridge, Collapse, bridge_from_dict
 from capdec_core.captioner import Captioner, CaptionerConfig
 from capdec_core.captioning import answers, checkpoint, command, export, load_checkpoint
+from capdec_core.captioning.card import card
 from capdec_core.captioning.checkpoint import CARD, FACTS, TOKENIZER, WEIGHTS, PictureCaptioner
 from capdec_core.captioning.export import write_checkpoint
 from capdec_core.cell import CellConfig
@@ -277,12 +278,12 @@ def test_the_facts_and_the_card_tell_where_it_comes_from(folder: Path, cell: Cel
     assert (facts.profile, facts.corpus, facts.embeddings) == ("walls", "walls", "colours")
     assert facts.scores == {"test/image": SCORES}
     assert CellConfig.from_dict(facts.cell) == cell
-    card = (folder / CARD).read_text()
-    assert "| test/image | 43.2 | 10.0 |" in card
-    assert "| evaluation | CIDEr | BLEU-4 |" in card
-    assert Gaussian(0.016).label in card
-    assert "sentences alone" in card
-    assert cell.id in card
+    told = (folder / CARD).read_text()
+    assert "| test/image | 43.2 | 10.0 |" in told
+    assert "| evaluation | CIDEr | BLEU-4 |" in told
+    assert Gaussian(0.016).label in told
+    assert "sentences alone" in told
+    assert cell.id in told
 
 
 def _other_weights(folder: Path) -> None:
@@ -372,8 +373,12 @@ def test_the_towers_caption_pictures(made: Made, folder: Path, pictures: dict[st
 
 
 @pytest.mark.skipif(not checkpoint.has_shipped(), reason="no captioner is shipped yet")
-def test_the_shipped_captioner_is_whole_and_small(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_shipped_captioner_is_whole_and_small_and_has_its_card(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(checkpoint, "load_encoder", load_encoder)
-    assert checkpoint.load_shipped().facts.encoder.model == "towers"
+    shipped = checkpoint.load_shipped()
+    assert shipped.facts.encoder.model == "towers"
     assert sum(path.stat().st_size for path in paths.SHIPPED.iterdir()) < 15_000_000
-    assert (paths.SHIPPED / CARD).is_file()
+    cell = CellConfig.from_dict(shipped.facts.cell)
+    parameters = sum(parameter.numel() for parameter in shipped.captioner.parameters())
+    told = card(shipped.facts, cell, bridge_from_dict(cell.bridge), parameters)
+    assert (paths.SHIPPED / CARD).read_text() == told
