@@ -227,11 +227,14 @@ def test_an_interrupt_leaves_snakemake_the_time_to_cancel_its_jobs(
         while not (tmp_path / "begun").exists():
             time.sleep(0.02)
         os.kill(os.getpid(), signal.SIGINT)
-        with pytest.raises(CapdecError, match="taken"), held(tmp_path / "held", "taken"):
-            pass
-        (tmp_path / "interrupted").touch()
+        stream.close()
+        try:
+            with pytest.raises(CapdecError, match="taken"), held(tmp_path / "held", "taken"):
+                pass
+        finally:
+            (tmp_path / "interrupted").touch()
 
-    with ThreadPoolExecutor(1) as pool, (tmp_path / "held").open("ab") as stream:
+    with (tmp_path / "held").open("ab") as stream, ThreadPoolExecutor(1) as pool:
         fcntl.flock(stream, fcntl.LOCK_EX)
         other = pool.submit(interrupt)
         assert start.run_to_its_end([sys.executable, "-S", "-c", PATIENT], stream.fileno()) == 3

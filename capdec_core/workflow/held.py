@@ -9,8 +9,8 @@ from capdec_core.errors import CapdecError
 
 
 @contextmanager
-def held(path: Path, refusal: str = "") -> Iterator[None]:
-    """Hold the file at `path`, made where it is missing.
+def held(path: Path, refusal: str = "") -> Iterator[int]:
+    """Hold the file at `path`, made where it is missing; what is given, its descriptor, holds it in a child too.
 
     Where another process holds it, wait; with a `refusal`, raise CapdecError with this message instead.
     """
@@ -20,4 +20,4 @@ def held(path: Path, refusal: str = "") -> Iterator[None]:
             fcntl.flock(stream, fcntl.LOCK_EX | (fcntl.LOCK_NB if refusal else 0))
         except BlockingIOError:
             raise CapdecError(refusal) from None
-        yield
+        yield stream.fileno()

@@ -49,10 +49,11 @@ def start(
         raise CapdecError("Snakemake is not installed here: pip install '.[cluster]'")
     folder = paths.WORKFLOW / profile
     command = snakemake_command(profile, device, cluster, folder) + ["--dry-run"] * dry_run + list(options)
-    with held(folder / "running", f"a workflow of profile {profile} is running already (it holds {folder})"):
+    refusal = f"a workflow of profile {profile} is running already (it holds {folder})"
+    with held(folder / "running", refusal) as running:
         if not dry_run:
             forget(folder)
-        code = subprocess.run(command, check=False).returncode
+        code = run_to_its_end(command, running)
     if code:
         raise CapdecError(told_unfinished(folder))
 
@@ -66,6 +67,19 @@ def snakemake_command(profile: str, device: str, cluster: str | None, folder: Pa
     command += ["--directory", str(folder), "--workflow-profile", str(HERE / "profiles" / "default")]
     command += ["--config", *(f"{name}={value}" for name, value in settings.items())]
     return command + (_on_this_machine(devices) if cluster is None else _on_cluster(cluster))
+
+
+def run_to_its_end(command: Sequence[str], holding: int) -> int:
+    """Run a command, which holds what the descriptor holds, and return its exit code.
+
+    An interrupt is the command's own to answer: Snakemake cancels its jobs, which takes a while.
+    """
+    with subprocess.Popen(command, pass_fds=[holding]) as process:
+        while True:
+            try:
+                return process.wait()
+            except KeyboardInterrupt:
+                continue
 
 
 def forget(folder: Path) -> None:
