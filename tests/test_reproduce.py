@@ -1,5 +1,6 @@
 """The book from end to end at the smallest size, and what its commands do in which order."""
 
+import base64
 import os
 import re
 import shutil
@@ -23,6 +24,7 @@ from capdec_core.reproduce import Book
 from capdec_core.studies import NOTEBOOKS
 
 CAPDEC = Path(sys.executable).with_name("capdec")
+CHART = re.compile(r"data:image/svg\+xml;base64,([\w+/=]+)")
 
 
 def reproduce_smoke(results: Path) -> subprocess.CompletedProcess[str]:
@@ -33,15 +35,22 @@ def reproduce_smoke(results: Path) -> subprocess.CompletedProcess[str]:
 
 
 def outputs(notebook: Path) -> list[Any]:
-    """Everything a notebook shows but its pictures: text, tables, values for the prose."""
+    """Everything a notebook shows but its pictures: text, tables, values for the prose, charts as what draws them."""
     nbformat.validate(read := nbformat.read(notebook, as_version=4))
     shown = [output for cell in read.cells for output in cell.get("outputs", [])]
     assert [output for output in shown if output.output_type == "error"] == []
     return [
-        {kind: value for kind, value in output.data.items() if not kind.startswith("image/")}
+        {kind: drawn(value) for kind, value in output.data.items() if not kind.startswith("image/")}
         for output in shown
         if "data" in output
     ]
+
+
+def drawn(shown: Any) -> Any:
+    """Put the SVG in place of the data that stand for it, so that a difference can be read."""
+    if not isinstance(shown, str):
+        return shown
+    return CHART.sub(lambda found: base64.b64decode(found[1]).decode(), shown)
 
 
 def stamps(folder: Path) -> dict[Path, int]:
@@ -105,9 +114,11 @@ def test_the_book_at_the_smallest_size_twice(tmp_path: Path, monkeypatch: pytest
 
 def test_what_differs_is_told_by_its_chapter_its_output_and_its_first_characters(tmp_path: Path) -> None:
     """The comparison of two runs above, on notebooks of two outputs."""
-    table = f"<table>{'<td>1.0</td>' * 1000}"
+    table = f"<table>{'<td>1.0</td>' * 1000}</table>"
     for name, number, prose in (("first", "2.5", "A."), ("second", "2.25", "A."), ("third", "2.5", None)):
-        told = [nbformat.v4.new_output("display_data", {"text/html": f"{table}<td>{number}</td></table>"})]
+        chart = base64.b64encode(f'<svg><path d="M {number}"/></svg>'.encode()).decode()
+        shown = f'{table}<img src="data:image/svg+xml;base64,{chart}" alt="A line.">'
+        told = [nbformat.v4.new_output("display_data", {"text/html": shown})]
         if prose:
             told.append(nbformat.v4.new_output("display_data", {"text/plain": prose, "image/png": name}))
         cell = nbformat.v4.new_code_cell(outputs=told)
@@ -115,9 +126,9 @@ def test_what_differs_is_told_by_its_chapter_its_output_and_its_first_characters
     first, second, third = ({"04": outputs(tmp_path / f"{n}.ipynb")} for n in ("first", "second", "third"))
     assert differences(first, first) == []
     (line,) = differences(first, second)
-    assert line.startswith("/04/1/text/html: from character 12013 on ")
-    assert "2.5</td>" in line
-    assert "2.25</td>" in line
+    assert line.startswith("/04/1/text/html: from character 12043 on ")
+    assert 'd="M 2.5"/>' in line
+    assert 'd="M 2.25"/>' in line
     assert len(line) < 250
     (line,) = differences(first, third)
     assert line == "/04/2: from character 0 on \"{'text/plain': 'A.'}\", then 'nothing'"
