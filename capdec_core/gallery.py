@@ -2,6 +2,7 @@
 
 import base64
 import io
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
@@ -22,6 +23,7 @@ from capdec_core.tables import html_table
 EMPTY = "<em>(no words)</em>"
 TALL = 16
 """A table of more rows scrolls in a window of its own in the report."""
+_HASHED = re.compile(rb'(?<=["#])([a-z])[0-9a-f]{10}\b')
 _DARK = {INK: "#e6e9ec", MUTED: "#a3adb8", GRID: "#343c46", PAPER: "#121212"}
 
 
@@ -88,11 +90,18 @@ class Gallery:
 
 
 def svg_bytes(figure: Figure) -> bytes:
-    """Return the figure as SVG: the same figure gives the same bytes, its text is outlines."""
+    """Return the figure as SVG: the same figure gives the same bytes, its text is outlines.
+
+    Matplotlib names a clipping path by a hash of its corners to the last bit, in which the layout's solver is not the
+    same from run to run; such names are numbered instead.
+    """
     stream = io.BytesIO()
     with style():
         figure.savefig(stream, format="svg", metadata={"Date": None, "Creator": None}, bbox_inches="tight")
-    return stream.getvalue()
+    numbers: dict[bytes, int] = {}
+    return _HASHED.sub(
+        lambda found: found[1] + b"%d" % numbers.setdefault(found[0], len(numbers)), stream.getvalue()
+    )
 
 
 def caption_panel(images: np.ndarray, references: Sequence[str], systems: Mapping[str, Sequence[str]]) -> str:

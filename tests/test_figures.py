@@ -191,6 +191,18 @@ def test_unknown_family_is_refused(table):
         figures.quality_against_cosine(pd.concat([table, pd.DataFrame([_row("laplace", 0.1, 0.5, 0.5)])]))
 
 
+def test_svg_is_the_same_where_the_layout_differs_by_rounding() -> None:
+    def drawn(width: float) -> bytes:
+        figure = Figure(figsize=(4, 3))
+        axes = figure.add_axes((0.1, 0.1, width, 0.8))
+        axes.plot([0, 1], [0, 1], "o-")
+        return gallery.svg_bytes(figure)
+
+    assert drawn(0.8) == drawn(0.8 + 1e-13)
+    assert drawn(0.8) != drawn(0.7)
+    assert b'clip-path="url(#p' in drawn(0.8)
+
+
 def test_svg_is_the_same_whatever_the_readers_settings(table):
     first = gallery.svg_bytes(figures.noise_curve(table, law=0.02))
     with matplotlib.rc_context({"font.size": 20, "svg.hashsalt": "other", "axes.facecolor": "red"}):
