@@ -148,5 +148,5 @@ def test_what_needs_pairs_is_refused_where_training_is_text_only(
     assert isinstance(adapted, CellConfig)
     with pytest.raises(CapdecError, match="text only"):
         worker.fitted_bridge(adapted, blind, "cpu")
-    with pytest.raises(CapdecError, match="train on text"):
+    with pytest.raises(CapdecError, match="no embeddings of training images here"):
         blind.training_embeddings("image")
