@@ -271,7 +271,8 @@ def test_a_wrong_name_is_refused(profile: str, device: str) -> None:
         (90, "90 seconds"),
         (600, "10 minutes"),
         (7200, "2 hours"),
-        (200_000, "2.31 days"),
+        (6540, "110 minutes"),
+        (200_000, "2.3 days"),
     ],
 )
 def test_durations_in_the_unit_that_suits_them(seconds: float, words: str) -> None:

@@ -56,8 +56,7 @@ def summary(plan: Plan) -> dict[str, Any]:
 def _lines(plan: Plan) -> Iterator[tuple[str, str]]:
     yield "cells", _cells(plan)
     if plan.speed is not None:
-        yield "time", _time(plan)
-        yield "", _timing(plan)
+        yield from zip(("time", "", ""), _time(plan), strict=True)
     yield "disk", _disk(plan)
     yield "downloads", _downloads(plan)
 
@@ -72,27 +71,21 @@ def _cells(plan: Plan) -> str:
     )
 
 
-def _time(plan: Plan) -> str:
+def _time(plan: Plan) -> tuple[str, str, str]:
+    assert plan.speed is not None
+    assert plan.speed.captions is not None  # it was timed
     trained = [s for cell, s in zip(plan.todo, plan.seconds, strict=True) if isinstance(cell, CellConfig)]
     each = (
         f": {duration(median(trained))} a training, the longest {duration(max(trained))}" if trained else ""
     )
     one = "core" if plan.device == "cpu" else "GPU"
-    whole = plan.pretraining + sum(plan.seconds)
-    scores = plan.judging.wall(cores())
-    return (
-        f"about {duration(whole)} of one {one}{each}; scores at most {duration(scores)}; about {duration(plan.wall)} "
-        f"with {workers(plan.device)} side by side, encoding and chapters apart"
-    )
-
-
-def _timing(plan: Plan) -> str:
-    assert plan.speed is not None
-    assert plan.speed.captions is not None  # it was timed
     least, middle, most = (f"{rate:,.0f}" if rate >= 10 else f"{rate:.2g}" for rate in plan.speed.captions)
     return (
+        f"about {duration(plan.pretraining + sum(plan.seconds))} of one {one}{each}",
+        f"about {duration(plan.wall)} in all with {workers(plan.device)} side by side, of which scores at most "
+        f"{duration(plan.judging.wall(cores()))}; encoding and chapters come on top",
         f"timed by {plan.speed.steps} steps of training on this machine ({plan.speed.machine}): {middle} captions a "
-        f"second, {least} to {most}"
+        f"second, {least} to {most}",
     )
 
 
@@ -115,11 +108,11 @@ def _downloads(plan: Plan) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Return a duration in the unit that suits it."""
+    """Return a duration in the unit that suits it, in two digits: estimates are no better."""
     for unit, name in ((86400.0, "days"), (3600.0, "hours"), (60.0, "minutes")):
         if seconds >= 2 * unit:
-            return f"{seconds / unit:.3g} {name}"
-    return f"{seconds:.2g} seconds"
+            return f"{float(f'{seconds / unit:.2g}'):g} {name}"
+    return f"{float(f'{seconds:.2g}'):g} seconds"
 
 
 def size(count: float) -> str:
