@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 import requests
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -30,6 +31,11 @@ SLOW = Speed("a machine", [[0.0, 0.01], [1e9, 0.11], [3e9, 0.51]], 1e9, 9, [90.0
 @pytest.fixture(scope="module")
 def smoke() -> Grid:
     return grid(SMOKE)
+
+
+@pytest.fixture(scope="module")
+def paper() -> Grid:
+    return grid(COCO)
 
 
 @pytest.fixture(autouse=True)
@@ -78,6 +84,24 @@ def test_a_timing_trains_and_decodes(smoke: Grid, monkeypatch: pytest.MonkeyPatc
     assert found.steps >= 2 * speed.BLOCKS
     assert found.decoding > 0
     assert found.points == sorted(found.points)
+
+
+def test_a_gpu_that_is_too_small_says_so(smoke: Grid, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The common captioner must fit; where the costliest alone does not, speed is that of the common one."""
+    fitting = Timing([0.1], 1e9, 8, 5)
+    answers = [fitting, torch.cuda.OutOfMemoryError("no"), torch.cuda.OutOfMemoryError("no")]
+
+    def steps(*_: object) -> Timing:
+        found = answers.pop(0)
+        if isinstance(found, Exception):
+            raise found
+        return found
+
+    monkeypatch.setattr(speed, "time_steps", steps)
+    monkeypatch.setattr(speed, "_decoding_speed", lambda *_: 1.0)
+    assert speed.measure(smoke.trained, "cpu").points == [[0.0, 0.0], [1e9, 0.1]]
+    with pytest.raises(CapdecError, match="too little memory for a training of batches of 32"):
+        speed.measure(smoke.trained, "cpu")
 
 
 def test_a_cpu_is_given_no_step_that_takes_long(monkeypatch: pytest.MonkeyPatch, smoke: Grid) -> None:
@@ -160,6 +184,7 @@ class Machine:
     gpu: bool
     lacking: Missing
     room: float = 1e12
+    memory: float = 80e9
 
 
 FETCHABLE = Missing(["coco/val"], [], 20_000_000_000, reachable=True)
@@ -170,20 +195,25 @@ FETCHABLE = Missing(["coco/val"], [], 20_000_000_000, reachable=True)
     [
         (Machine(False, NOTHING), "scenes", "cpu", "needs no GPU"),
         (Machine(True, NOTHING), "coco", "cuda", "the data and the weights"),
+        (
+            Machine(True, NOTHING, memory=6e9),
+            "scenes",
+            "cuda",
+            "8.4 GB of a GPU's memory, and this one has 6.0 GB",
+        ),
         (Machine(True, FETCHABLE), "coco", "cuda", "can be fetched"),
         (Machine(True, FETCHABLE, room=19e9), "scenes", "cuda", "20.0 GB are missing, and 19.0 GB"),
         (Machine(True, replace(FETCHABLE, reachable=False)), "scenes", "cuda", "not all of their servers"),
     ],
 )
 def test_the_machine_chooses_what_it_can_carry(
-    monkeypatch: pytest.MonkeyPatch, machine: Machine, profile: str, device: str, words: str
+    monkeypatch: pytest.MonkeyPatch, paper: Grid, machine: Machine, profile: str, device: str, words: str
 ) -> None:
     monkeypatch.setattr("torch.cuda.is_available", lambda: machine.gpu)
     monkeypatch.setattr(choice.fetching, "missing", lambda *_: machine.lacking)
     monkeypatch.setattr(choice.space, "free", lambda _: machine.room)
-    monkeypatch.setattr(
-        choice, "grid", lambda _: SimpleNamespace(wanted=SimpleNamespace(images=frozenset([None])))
-    )
+    monkeypatch.setattr(choice, "grid", lambda _: paper)
+    monkeypatch.setattr("torch.cuda.mem_get_info", lambda _: (0, machine.memory))
     found = choice.choose("auto", "auto")
     assert (found.profile, found.device) == (profile, device)
     assert words in found.why

@@ -6,6 +6,7 @@ from capdec_core import paths
 from capdec_core.planning import fetching, space
 from capdec_core.planning.auto import AUTO, device_of
 from capdec_core.planning.grid import grid
+from capdec_core.planning.room import shortage
 from capdec_core.profiles import load_profile
 
 PAPER, EMBEDDED = "coco", "scenes"
@@ -32,9 +33,12 @@ def choose(profile: str, device: str) -> Choice:
 
 
 def _by_reach(device: str) -> Choice:
-    """Choose on a machine with a GPU, by what has to be fetched for paper scale."""
+    """Choose on a machine with a GPU: by its memory, and by what has to be fetched for paper scale."""
     whole = load_profile(PAPER, device)
-    missing = fetching.missing(whole, bool(grid(whole).wanted.images))
+    cells = grid(whole)
+    if short := shortage(cells.trained, device):
+        return Choice(EMBEDDED, device, f"{PAPER} is too large: {short}")
+    missing = fetching.missing(whole, bool(cells.wanted.images))
     if not missing:
         return Choice(PAPER, device, "here are a GPU, the data and the weights")
     room = space.free(paths.REAL_DATA[0])

@@ -3,7 +3,7 @@
 import statistics
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -16,6 +16,7 @@ from capdec_core.budget import Budget
 from capdec_core.captioner import Captioner, CaptionerConfig
 from capdec_core.cell import CellConfig
 from capdec_core.decoding import beam_candidates
+from capdec_core.errors import CapdecError
 from capdec_core.noise import Gaussian
 from capdec_core.planning.operations import decoding_flops, training_flops
 from capdec_core.planning.work import CAPTION, LONGEST, Work, common, costliest, shape_of
@@ -90,11 +91,23 @@ def measure(cells: Sequence[CellConfig], device: str) -> Speed:
     """
     first, last = common(cells), costliest(cells)
     with _one_thread(device):
-        own = time_steps(shape_of(first), first.training["batch_size"], device)
-        other = time_steps(shape_of(last), last.training["batch_size"], device)
+        own = other = _timed(first, device)
+        with suppress(CapdecError):  # the common one fits, so there is a timing
+            other = _timed(last, device)
         decoding = _decoding_speed(shape_of(first), first.decoding, device)
     captions = [own.captions / seconds for seconds in (max(own.blocks), own.median, min(own.blocks))]
     return Speed(machine(device)["device"], points(own, other), decoding, own.steps + other.steps, captions)
+
+
+def _timed(cell: CellConfig, device: str) -> Timing:
+    """Time a cell's steps; CapdecError where they do not fit a GPU's memory."""
+    try:
+        return time_steps(shape_of(cell), cell.training["batch_size"], device)
+    except torch.cuda.OutOfMemoryError:
+        raise CapdecError(
+            f"{machine(device)['device']} has too little memory for a training of batches of "
+            f"{cell.training['batch_size']}: take another scale (PROFILE=…) or another device (DEVICE=…)"
+        ) from None
 
 
 def points(own: Timing, other: Timing) -> list[list[float]]:

@@ -8,9 +8,10 @@ from typing import Any
 
 from capdec_core import paths
 from capdec_core.cell import CellConfig
-from capdec_core.device import cores
+from capdec_core.device import cores, devices_of
 from capdec_core.planning import space
 from capdec_core.planning.plan import Plan, workers
+from capdec_core.planning.room import shortage
 from capdec_core.profiles import profile_names
 
 
@@ -67,8 +68,13 @@ def _cells(plan: Plan) -> str:
     trained = len(plan.trained)
     return (
         f"{len(plan.todo)} of {len(plan.grid.cells)} are missing: {trained} to train, {len(plan.todo) - trained} to "
-        "decode otherwise"
+        f"decode otherwise{_short(plan)}"
     )
+
+
+def _short(plan: Plan) -> str:
+    short = shortage(plan.trained, devices_of(plan.device)[0])
+    return f". TOO LARGE: {short}" if short else ""
 
 
 def _time(plan: Plan) -> tuple[str, str, str]:
