@@ -8,17 +8,19 @@ import torch
 from safetensors.torch import save_file
 from transformers import GPT2Config
 
-from capdec_core import paths
+from capdec_core import paths, reproduce
 from capdec_core.encoders import embedding_dim
+from capdec_core.errors import CapdecError
 from capdec_core.mapper import MapperConfig, build_mapper
 from capdec_core.material import Material, Wanted
 from capdec_core.presets import DECODING, LANGUAGE_MODEL, PRESETS, TRAINING_CAPTIONS
 from capdec_core.profiles import EncoderSettings, Profile, load_profile, read_profile
-from capdec_core.studies import book_of, grid_of
+from capdec_core.studies import GATHERING, book_of, grid_of
 from capdec_core.studies.conditions import all_cells, cells_of, wanted_by
 
-NEEDING = {"prefix_length", "decoding", "bridges", "conclusions"}
-"""Chapters that train on images or fit something on pairs of them; the others read no photograph to train with."""
+NEEDING = {"prefix_length", "decoding", "bridges", *GATHERING}
+"""Chapters that train on images or fit something on pairs of them, and those that gather the cells of all; the others
+read no photograph to train with."""
 MILLIONS = {
     "CapDec": 57.5, "ClipCap, MLP": 31.5, "ClipCap, transformer": 41.7,
     "Study B, k = 1": 0.49, "Study B, k = 10": 31.5, "Study B, k = 20": 121.9,
@@ -94,6 +96,28 @@ def test_chapters_say_what_they_read_of_photographs_to_train_with(profile: Profi
     assert wanted["decoding"] == Wanted(frozenset({None}))
     assert wanted["bridges"] == Wanted(frozenset({None}), frozenset(profile.calibration.dims))
     assert wanted["conclusions"].images == {None, other}
+
+
+@pytest.mark.parametrize(
+    ("chapters", "wanted"),
+    [
+        (["noise_types", "heads_layers"], ["coco/captions", "coco/val", "coco/test"]),
+        (["noise_types", "prefix_length"], ["coco/captions", "coco/val", "coco/test", "coco/train"]),
+    ],
+)
+def test_what_the_chapters_read_is_fetched_and_no_more(
+    profile: Profile, chapters: list[str], wanted: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[list[str]] = []
+
+    def stopped(*_: object) -> None:
+        raise CapdecError("nothing is computed here")
+
+    monkeypatch.setattr(reproduce, "ensure", asked.append)
+    monkeypatch.setattr(reproduce, "Runner", stopped)
+    with pytest.raises(CapdecError, match="nothing is computed here"):
+        reproduce.Book(profile, "cpu").compute(chapters)
+    assert asked == [wanted]
 
 
 def test_the_longest_prefix_leaves_room_for_a_caption(profile: Profile) -> None:
