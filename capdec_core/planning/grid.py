@@ -65,9 +65,10 @@ class Grid:
 
 
 def grid(profile: Profile) -> Grid:
-    """Return the cells of a profile's book, under names that stand for the real ones; nothing is fetched for coco.
+    """Return the cells of a profile's book, under names that stand for the real ones.
 
-    Raises CapdecError where a language model by a name of the user's own is not to be had.
+    Of an encoder that open_clip knows by its architecture, and of "gpt2", nothing is fetched. A model of the hub by its
+    full name is, since nothing else tells its shape: CapdecError where it is not to be had.
     """
     shaped, vocabulary = _without_weights(profile)
     material = _stand_in(profile, vocabulary)
