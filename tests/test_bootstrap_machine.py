@@ -34,7 +34,7 @@ def test_the_embedded_scale_on_the_same_gpu_where_paper_scale_would_outlast_a_se
     expected = load_profile("scenes", "cuda")
     here = ready()
     assert (here.profile, here.device, here.seeds) == ("scenes", "cuda", expected.seeds)
-    said = f"Profile scenes ({expected.title}) on cuda: coco would take about 4.17 days here."
+    said = f"Profile scenes ({expected.title}) on cuda: coco would take about 4.2 days here."
     assert said in capsys.readouterr().out.splitlines()
 
 
