@@ -10,6 +10,7 @@ from small_book import code, parameters, prose, write_notebook
 
 from capdec_core import paths
 from capdec_core.book import build_report, execute
+from capdec_core.captioning.packaged import PHOTOGRAPHS
 
 SETUP = """
 import sys
@@ -119,7 +120,8 @@ def test_report_opens_from_a_file_with_no_network(report, browser, scheme, page_
     assert not [url for url in asked if not url.startswith(("file:", "data:"))]
     assert not errors
     assert all(width > 0 and alt for width, alt, _ in images)
-    expected = [scheme == "light", scheme == "dark", True, True] if page_name == "01_small.html" else []
+    charts, photographs = [scheme == "light", scheme == "dark"], [True] * len(PHOTOGRAPHS)
+    expected = [*charts, True, True] if page_name == "01_small.html" else photographs
     assert [visible for *_, visible in images] == expected
     brightness = sum(map(int, re.findall(r"\d+", background)[:3])) / 3
     assert (brightness > 128) == (scheme == "light")
