@@ -157,11 +157,8 @@ def test_what_is_not_there_is_said_with_where_to_get_it(place: Path) -> None:
         coco()
 
 
-def test_karpathys_own_lists_are_in_one_folder() -> None:
-    lists = paths.ROOT.parent / "shared/data/coco"
-    files = [lists / f"karpathy_{split}_images.txt" for split in ("val", "test")]
-    if not all(file.is_file() for file in files):
-        pytest.skip("Karpathy's lists of COCO's images are not on this machine")
+def test_karpathys_own_lists_are_in_one_folder(shared_data: Path) -> None:
+    files = [shared_data / "coco" / f"karpathy_{split}_images.txt" for split in ("val", "test")]
     names = [Path(line.split()[0]).name for file in files for line in file.read_text().splitlines() if line]
     assert len(set(names)) == 10_000
     assert {folder_of(name) for name in names} == {"val2014"}
