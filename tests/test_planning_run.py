@@ -1,6 +1,7 @@
 """What a run says before it starts: a timing, downloads, the disk, and which scale a machine can carry."""
 
 import json
+import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -236,8 +237,11 @@ def test_a_plan_adds_up(smoke: Grid) -> None:
     assert sum(half.seconds) < sum(found.seconds)
 
 
-def test_a_plan_is_told_with_the_way_to_choose_otherwise(smoke: Grid) -> None:
-    text = tell.as_text(planned(smoke, FETCHABLE), "it needs no GPU")
+def test_a_plan_is_told_with_the_way_to_choose_otherwise(
+    smoke: Grid, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = planned(smoke, FETCHABLE)
+    text = tell.as_text(found, "it needs no GPU")
     for words in (
         "Profile smoke", "on cpu: it needs no GPU.", f"{len(smoke.cells)} of {len(smoke.cells)} are missing",
         "of one core", "9 steps", "100 captions a second, 90 to 120", "5 MB", "20 GB: coco/val", "PROFILE=coco|",
@@ -245,6 +249,16 @@ def test_a_plan_is_told_with_the_way_to_choose_otherwise(smoke: Grid) -> None:
         assert words in text
     assert "NOT ALL" not in text
     assert "NOT ALL" in tell.as_text(planned(smoke, replace(FETCHABLE, reachable=False)))
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    monkeypatch.setattr("torch.cuda.mem_get_info", lambda _: (0, 1e5))
+    _, cells, time, *_ = tell.as_text(replace(found, device="cuda")).splitlines()
+    assert "TOO LARGE: its costliest training takes" in cells
+    assert re.search(r"at most .* of one GPU", time)
+    some = replace(found, took={cell.id: 30.0 for cell in smoke.cells[:4]})
+    assert (
+        f"{len(smoke.cells) - 4} of {len(smoke.cells)} are missing; the others took 2 minutes:"
+        in tell.as_text(some)
+    )
     done = tell.as_text(planned(smoke, took=True))
     assert f"all {len(smoke.cells)} are in the store" in done
     assert "captions a second" not in done

@@ -14,7 +14,7 @@ from capdec_core.gallery import svg_bytes
 from capdec_core.planning.cluster import Campaign, assumed
 from capdec_core.planning.grid import grid
 from capdec_core.planning.speed import Speed
-from capdec_core.planning.work import shape_of, work_of
+from capdec_core.planning.work import work_of
 from capdec_core.profiles import load_profile
 from capdec_core.store import CellStore
 from capdec_core.studies import GATHERING, conclusions, scaling, study_named
@@ -29,7 +29,7 @@ SLOWER = 1.5
 
 
 def seconds_of(cell: Any) -> float:
-    return SLOWER * (1 + cell.seed / 10) * TIMED.seconds(work_of(cell, shape_of(cell)))
+    return SLOWER * (1 + cell.seed / 10) * TIMED.seconds(work_of(cell))
 
 
 @pytest.fixture(scope="module")

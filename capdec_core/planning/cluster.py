@@ -12,7 +12,6 @@ from capdec_core.planning.fetching import parts_of
 from capdec_core.planning.grid import Grid
 from capdec_core.planning.judging import judging
 from capdec_core.planning.operations import PEAK_BF16
-from capdec_core.planning.plan import estimated
 from capdec_core.planning.schedule import Schedule, longest_first
 from capdec_core.planning.speed import Speed
 from capdec_core.profiles import Profile
@@ -65,8 +64,7 @@ class Campaign:
     @cached_property
     def seconds(self) -> dict[str, float]:
         """Each cell's seconds on one GPU by its id: measured where it was computed, else estimated."""
-        cells = self.grid.cells
-        found = {cell.id: s for cell, s in zip(cells, estimated(cells, self.grid, self.speed), strict=True)}
+        found = {name: self.speed.seconds(work) for name, work in self.grid.works.items()}
         return found | {name: s for name, s in self.took.items() if name in found}
 
     def at(self, speed: Speed) -> "Campaign":

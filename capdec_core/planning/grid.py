@@ -7,6 +7,7 @@ as many as they will be, each of the shape that it will have.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import chain
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from capdec_core.encoders import embedding_dim
 from capdec_core.errors import CapdecError
 from capdec_core.language_model import LanguageModelConfig
 from capdec_core.material import Material, Wanted, corpus_of
+from capdec_core.planning.work import Work, common, shape_of, work_of
 from capdec_core.pretrained import pretrained_config
 from capdec_core.profiles import EncoderSettings, NamedLanguageModelSettings, Profile
 from capdec_core.studies import conclusions, grid_of
@@ -51,7 +53,7 @@ class Grid:
     chapters: Mapping[str, Sequence[StoredCell]]
     wanted: Wanted
 
-    @property
+    @cached_property
     def cells(self) -> list[StoredCell]:
         """Every cell once, those whose captioners are only decoded otherwise among them."""
         cells = [cell for chapter in self.chapters.values() for cell in chapter]
@@ -62,6 +64,12 @@ class Grid:
     def trained(self) -> list[CellConfig]:
         """The cells that are trained."""
         return [cell for cell in self.cells if isinstance(cell, CellConfig)]
+
+    @cached_property
+    def works(self) -> dict[str, Work]:
+        """What each cell has to do, by its id; a published captioner counts as one of the common shape."""
+        published = shape_of(common(self.trained)) if self.trained else None
+        return {cell.id: work_of(cell, published) for cell in self.cells}
 
 
 def grid(profile: Profile) -> Grid:

@@ -15,7 +15,7 @@ from capdec_core.planning.schedule import Schedule, longest_first
 from capdec_core.planning.speed import Speed
 from capdec_core.planning.stored import measured
 from capdec_core.planning.timings import speed_of
-from capdec_core.planning.work import Work, common, pretraining_of, shape_of, work_of
+from capdec_core.planning.work import Work, pretraining_of
 from capdec_core.profiles import Profile
 from capdec_core.store import CellStore
 
@@ -54,7 +54,7 @@ class Plan:
     @cached_property
     def seconds(self) -> list[float]:
         """Estimated seconds of each missing cell, computed alone: of one core on a CPU, of one GPU."""
-        return estimated(self.todo, self.grid, self.speed) if self.speed else []
+        return [self.speed.seconds(self.grid.works[cell.id]) for cell in self.todo] if self.speed else []
 
     @cached_property
     def pretraining(self) -> float:
@@ -98,12 +98,6 @@ def make_plan(profile: Profile, device: str) -> Plan:
     missing = fetching.missing(profile, bool(found.wanted.images))
     disk = space.cell_bytes(todo, profile) + space.bank_bytes(profile, found.wanted)
     return Plan(profile, device, found, took, speed, missing, disk)
-
-
-def estimated(cells: Sequence[StoredCell], whole: Grid, speed: Speed) -> list[float]:
-    """Return the seconds that cells of a grid take at a speed, one at a time."""
-    published = shape_of(common(whole.trained))
-    return [speed.seconds(work_of(cell, published)) for cell in cells]
 
 
 def pretrainings(cells: Sequence[CellConfig]) -> dict[str, Work]:

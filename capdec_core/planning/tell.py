@@ -12,7 +12,9 @@ from capdec_core.device import cores, devices_of
 from capdec_core.planning import space
 from capdec_core.planning.plan import Plan, workers
 from capdec_core.planning.room import shortage
+from capdec_core.planning.work import common
 from capdec_core.profiles import profile_names
+from capdec_core.programs import SMALL
 
 
 def as_text(plan: Plan, why: str = "") -> str:
@@ -65,10 +67,12 @@ def _lines(plan: Plan) -> Iterator[tuple[str, str]]:
 def _cells(plan: Plan) -> str:
     if not plan.todo:
         return f"all {len(plan.grid.cells)} are in the store; they took {duration(sum(plan.took.values()))}"
-    trained = len(plan.trained)
+    trained, others = len(plan.trained), ""
+    if plan.took:
+        others = f"; the others took {duration(sum(plan.took.values()))}"
     return (
-        f"{len(plan.todo)} of {len(plan.grid.cells)} are missing: {trained} to train, {len(plan.todo) - trained} to "
-        f"decode otherwise{_short(plan)}"
+        f"{len(plan.todo)} of {len(plan.grid.cells)} are missing{others}: {trained} to train, "
+        f"{len(plan.todo) - trained} to decode otherwise{_short(plan)}"
     )
 
 
@@ -87,12 +91,18 @@ def _time(plan: Plan) -> tuple[str, str, str]:
     one = "core" if plan.device == "cpu" else "GPU"
     least, middle, most = (f"{rate:,.0f}" if rate >= 10 else f"{rate:.2g}" for rate in plan.speed.captions)
     return (
-        f"about {duration(plan.pretraining + sum(plan.seconds))} of one {one}{each}",
+        f"{_about(plan)} {duration(plan.pretraining + sum(plan.seconds))} of one {one}{each}",
         f"about {duration(plan.wall)} in all with {workers(plan.device)} side by side, of which scores at most "
         f"{duration(plan.judging.wall(cores()))}; encoding and chapters come on top",
         f"timed by {plan.speed.steps} steps of training on this machine ({plan.speed.machine}): {middle} captions a "
         f"second, {least} to {most}",
     )
+
+
+def _about(plan: Plan) -> str:
+    """A GPU trains small captioners side by side, which is not foreseen."""
+    small = plan.trained and sum(space.parameters(common(plan.trained))) <= SMALL
+    return "at most" if small and plan.device != "cpu" else "about"
 
 
 def _disk(plan: Plan) -> str:

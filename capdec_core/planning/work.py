@@ -24,7 +24,7 @@ class Work:
     decoding: float = 0.0
 
 
-def work_of(cell: StoredCell, published: CaptionerConfig) -> Work:
+def work_of(cell: StoredCell, published: CaptionerConfig | None = None) -> Work:
     """Return what a cell has to do; a captioner that others trained is taken to have the shape `published`.
 
     Bridges are fitted by one product of matrices, which is not counted; nor is a nearest caption.
@@ -38,7 +38,7 @@ def work_of(cell: StoredCell, published: CaptionerConfig) -> Work:
     if isinstance(cell, Decoded):
         told = decoding_from_dict(cell.decoding)
         return Work(decoding=_decoding(shape_of(cell.cell), told, cell.evaluations))
-    if isinstance(cell, Imported):
+    if isinstance(cell, Imported) and published is not None:
         return Work(decoding=_decoding(published, Beam(**cell.decoding), cell.evaluations))
     raise TypeError(f"nothing is known of the work of a {type(cell).__name__}")
 

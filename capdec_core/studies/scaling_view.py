@@ -11,7 +11,7 @@ import pandas as pd
 from capdec_core.cell import CellConfig
 from capdec_core.planning.cluster import EITHER_WAY, Campaign
 from capdec_core.planning.speed import Speed
-from capdec_core.planning.work import shape_of, work_of
+from capdec_core.planning.work import work_of
 from capdec_core.studies.claims import Claim
 from capdec_core.studies.view import StudyView
 
@@ -52,7 +52,7 @@ class Scaling(StudyView):
                 yield {
                     "mapper": cell.mapper["kind"],
                     "shape": _shape(cell),
-                    "predicted": self.speed.seconds(work_of(cell, shape_of(cell))),
+                    "predicted": self.speed.seconds(work_of(cell)),
                     "measured": self.results.store.record(cell)["seconds"],
                 }
 
