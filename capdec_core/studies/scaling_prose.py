@@ -30,7 +30,7 @@ def _told(study: Scaling, count: int) -> str:
     phases = study.campaign.phases(count)
     what, most = limit(study.campaign, phases), getattr(phases, phases.longest)
     return (
-        f"{duration(phases.whole)}; the largest part of it are the {PHASES[phases.longest]} ({duration(most)})"
+        f"{duration(phases.whole)}, the largest part of it for {PHASES[phases.longest]} ({duration(most)})"
         + (", and the costliest cell alone takes nearly all of that" if what == "the costliest cell" else "")
     )
 
