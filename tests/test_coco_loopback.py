@@ -25,7 +25,7 @@ os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
 os.execv(sys.argv[1], sys.argv[1:])
 """
 """A program that becomes another one on one core: every process more would import everything once more."""
-CHAPTERS = ("noise_types", "heads_layers", "cosine_directed", "prefix_length", "conclusions")
+CHAPTERS = ("noise_types", "heads_layers", "cosine_directed", "prefix_length")
 
 
 @dataclass(frozen=True)
@@ -97,8 +97,6 @@ def test_every_chapter_shows_tables_and_no_error(run: Run) -> None:
         outputs = [out for cell in nbformat.read(path, 4).cells for out in cell.get("outputs", [])]
         assert not [out for out in outputs if out.output_type == "error"]
         assert any("<table" in out.get("data", {}).get("text/html", "") for out in outputs)
-    ledger = json.loads((run.results / "ledger" / f"{NAME}.json").read_text())
-    assert ledger
 
 
 def test_chapter_5_reads_one_encoder_and_the_others_another(run: Run) -> None:
