@@ -178,7 +178,7 @@ chapter.table(
 
 # %% [markdown]
 # These differences are exploratory: no test was made of them. What a caption gains in distinct words is no gain where the
-# words are wrong, which CHAIRi in [Table 6.2](#tab-scores) counts.
+# words are wrong, which CHAIRi counts where the images' objects are known.
 #
 # ## Quality and speed
 #

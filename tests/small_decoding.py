@@ -22,10 +22,13 @@ Quality = Callable[[str, str], float]
 
 
 class Store:
-    """Stands in for the cell store; `quality` maps captioner and way of decoding to mean CIDEr."""
+    """Stands in for the cell store; `quality` maps captioner and way of decoding to mean CIDEr.
 
-    def __init__(self, quality: Quality) -> None:
-        self.quality = quality
+    `objects` says whether the images' objects are known.
+    """
+
+    def __init__(self, quality: Quality, objects: bool = True) -> None:
+        self.quality, self.objects = quality, objects
         self.conditions: dict[str, Condition] = {}
 
     def told(self, cell) -> tuple[str, str]:
@@ -73,8 +76,9 @@ class Store:
         if decoding is None or isinstance(decoding, Sampling):
             corpus["self-BLEU"] = 0.9 if decoding is None else 0.3
         per_image = dict.fromkeys(["CIDEr", "ROUGE-L", "MiniLM"], images.tolist())
-        per_image |= {"mentioned objects": [2.0, 0.0] * (IMAGES // 2)}
-        per_image |= {"hallucinated objects": [1.0, 0.0, 0.0, 0.0] * (IMAGES // 4)}
+        if self.objects:
+            per_image |= {"mentioned objects": [2.0, 0.0] * (IMAGES // 2)}
+            per_image |= {"hallucinated objects": [1.0, 0.0, 0.0, 0.0] * (IMAGES // 4)}
         return {
             "per_image": per_image,
             "corpus": corpus,
@@ -84,7 +88,7 @@ class Store:
         }
 
 
-def make_study(quality: Quality, **grid) -> DecodingStudy:
+def make_study(quality: Quality, objects: bool = True, **grid) -> DecodingStudy:
     """Return the chapter of the scenes profile with made-up scores; `grid` changes its settings."""
     profile = load_profile("scenes")
     profile = replace(
@@ -92,7 +96,7 @@ def make_study(quality: Quality, **grid) -> DecodingStudy:
         decoding_grid=replace(profile.decoding_grid, **grid),
         statistics=replace(profile.statistics, resamples=2000),
     )
-    store, cells = Store(quality), {}
+    store, cells = Store(quality, objects), {}
     for condition in conditions(profile, 3):
         cells[condition] = cells_of(condition, profile, MATERIAL)
         store.conditions |= {cell.id: condition for cell in cells[condition]}

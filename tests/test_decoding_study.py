@@ -136,6 +136,14 @@ def test_chair_is_a_ratio_of_sums(study):
     assert found.n_seeds == 3
 
 
+def test_where_nobody_knows_the_objects_there_is_no_chair(study):
+    blind = make_study(flat, objects=False)
+    assert "CHAIRi" in decoding_prose.second_look(study)
+    assert "CHAIRi" not in decoding_prose.second_look(blind)
+    known, unknown = decoding_tables.scores(study).columns, decoding_tables.scores(blind).columns
+    assert [name for name in known if name not in unknown] == ["CHAIRi ↓"]
+
+
 def test_differences_are_taken_training_by_training(study):
     """Trainings differ by far more than ways of decoding; that must not blur the difference."""
     found = next(c for c in study.contrasts if c.a == study.of("CapDec", study.greedy))

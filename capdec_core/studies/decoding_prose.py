@@ -162,13 +162,13 @@ def second_look(study: DecodingStudy) -> str:
 
 
 def _price(study: DecodingStudy, contrast: Contrast) -> str:
-    """Return how many times as long the way takes as the default beam, and its CHAIRi beside the default's."""
+    """Return how many times as long the way takes as the default beam, and, where known, both's CHAIRi."""
     rows = study.table[study.table.captioner == contrast.a.family]
     own, default = _row(rows, title(way(contrast.a))), _row(rows, study.compared_with)
-    return (
-        f"in {default.speed / own.speed:.1f} times the time, CHAIRi {POINTS * own.CHAIRi:.1f} where the default has "
-        f"{POINTS * default.CHAIRi:.1f}"
-    )
+    times = f"in {default.speed / own.speed:.1f} times the time"
+    if not study.knows_objects:
+        return times
+    return f"{times}, CHAIRi {POINTS * own.CHAIRi:.1f} where the default has {POINTS * default.CHAIRi:.1f}"
 
 
 def _against_default(study: DecodingStudy) -> list[Contrast]:

@@ -47,8 +47,9 @@ def _settings(found: list[Decoding]) -> str:
 
 
 def scores(study: DecodingStudy) -> pd.DataFrame:
-    """Return each captioner's and way's scores in points."""
-    shown = score_columns(study.table, ["CIDEr", "BLEU-4", "MiniLM", "CHAIRi"], {"METEOR": "METEOR"})
+    """Return each captioner's and way's scores in points; CHAIRi where the images' objects are known."""
+    known = ["CHAIRi"] if study.knows_objects else []
+    shown = score_columns(study.table, ["CIDEr", "BLEU-4", "MiniLM", *known], {"METEOR": "METEOR"})
     return shown.rename(columns={"Condition": "Way of decoding", "CHAIRi": "CHAIRi ↓"})
 
 

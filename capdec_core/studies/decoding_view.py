@@ -85,7 +85,8 @@ class DecodingStudy(StudyView):
         row["looks twice"] = decoding.looks_twice
         for metric in INTERVALS:
             row |= triple(metric, self.results.interval(condition, metric))
-        row |= triple("CHAIRi", self.hallucination(condition))
+        if self.knows_objects:
+            row |= triple("CHAIRi", self.hallucination(condition))
         row |= {metric: self.results.corpus(condition, metric) for metric in PLAIN}
         row |= over_seeds("distinct-2", self._corpus(condition, "distinct-2"))
         row["self-BLEU"] = self._self_bleu(condition)
@@ -108,8 +109,16 @@ class DecodingStudy(StudyView):
         each = decoding.n if isinstance(decoding, Sampling) else 1
         return [each * record["images_per_second"] for record in self.results.records(condition)]
 
+    @property
+    def knows_objects(self) -> bool:
+        """Whether the corpus says which objects its images hold, without which there is no CHAIR."""
+        return "mentioned objects" in self.results.scores(self.captioners[0])[0]["per_image"]
+
     def hallucination(self, condition: Condition) -> Estimate:
-        """Return CHAIRi, the share of mentioned objects that the image does not hold, with its interval."""
+        """Return CHAIRi, the share of mentioned objects that the image does not hold, with its interval.
+
+        KeyError where nobody knows the images' objects.
+        """
         tables = [
             np.array([table["per_image"][f"{kind} objects"] for kind in ("hallucinated", "mentioned")])
             for table in self.results.scores(condition)
