@@ -195,8 +195,8 @@ chapter.figure(
     "variance",
     caption="CIDEr of the same captioners against the variance of their Gaussian training noise, from images and from the "
     "images' captions (text to text). Ribbons and bars are 95% intervals; horizontal lines are the captioner without "
-    "noise. The ring marks the variance that scores highest on validation images. Dotted lines: the variance of the "
-    "calibration law, CapDec's and Study A's.",
+    "noise. The ring marks the variance that scores highest on validation images, on the seeds that all variances have. "
+    "Dotted lines: the variance of the calibration law, CapDec's and Study A's.",
     alt=descriptions.of_sweep(study.table, study.reconstruction),
 )
 

@@ -279,6 +279,21 @@ def test_the_best_is_chosen_on_validation_images(store: CellStore) -> None:
     assert results.best([low, high]) == low
 
 
+def test_the_best_is_chosen_on_the_seeds_that_all_have(store: CellStore) -> None:
+    """One lucky training must not win over another condition whose other seeds had less luck."""
+    several, one = named_in("gaussian", 0.016), named_in("gaussian", 0.001)
+    assert several.seeds > one.seeds == 1
+
+    def scores(condition: Condition, cell: CellConfig, split: str) -> np.ndarray:
+        if condition == one:
+            return np.full(IMAGES, 0.5)
+        return np.full(IMAGES, 0.6 if cell.seed == 0 else 0.3)
+
+    results = results_of([one, several], store, scores)
+    assert results.corpus(several, "CIDEr", "val") < results.corpus(one, "CIDEr", "val")
+    assert results.best([one, several]) == several
+
+
 # Claims.
 
 

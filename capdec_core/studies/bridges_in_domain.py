@@ -28,20 +28,23 @@ class InDomain:
 
     Attributes:
         manifest: of the reference.
-        scores: lines of the chapter's tidy table: CIDEr over all seeds, of validation and of test captions.
+        scores: lines of the chapter's tidy table: CIDEr of validation and of test captions, of each seed and over all.
     """
 
     manifest: Mapping[str, Any]
     scores: pd.DataFrame = field(repr=False)
 
     def best(self, family: str) -> tuple[str, Estimate] | None:
-        """Return the setting of a way that validation images choose, and its CIDEr on test images; None for no way."""
+        """Return the setting of a way that validation images choose, and its CIDEr on test images; None for no way.
+
+        As in `Results.best`, settings are compared on the seeds that all of them have.
+        """
         rows = self.scores[self.scores.family == family]
-        validation, test = (rows[rows.split == split].set_index("condition") for split in ("val", "test"))
+        validation = rows[(rows.split == "val") & rows.seed.notna()].pivot(index="condition", columns="seed", values="estimate")
         if validation.empty:
             return None
-        label = str(validation.estimate.idxmax())
-        return label, _estimate(test.loc[label])
+        label = str(validation.dropna(axis="columns").mean(axis="columns").idxmax())
+        return label, _estimate(rows[(rows.split == "test") & rows.seed.isna()].set_index("condition").loc[label])
 
     def differing(self, profile: Profile) -> list[str]:
         """Return, in words, which settings of `DECIDING` differ from those of `profile`; new ones do not count."""
@@ -65,7 +68,7 @@ def in_domain(profile: Profile) -> InDomain | None:
         return None
     manifest = read_manifest(reference_folder(name), name)
     table = pd.read_csv(reference_folder(name) / TABLE)
-    return InDomain(manifest, table[(table.kind == "score") & (table.metric == "CIDEr") & table.seed.isna()])
+    return InDomain(manifest, table[(table.kind == "score") & (table.metric == "CIDEr")])
 
 
 def _estimate(row: pd.Series) -> Estimate:

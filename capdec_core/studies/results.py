@@ -124,8 +124,18 @@ class Results:
         )
 
     def best(self, conditions: Sequence[Condition], metric: str = "CIDEr") -> Condition:
-        """Return the condition with the highest score on the validation split."""
-        return max(conditions, key=lambda condition: self.corpus(condition, metric, "val"))
+        """Return the condition with the highest score on the validation split.
+
+        The mean is over the seeds that all of them have: one training's luck must not be set against the mean of
+        several.
+        """
+        shared = min(len(self.cells[condition]) for condition in conditions)
+
+        def score(condition: Condition) -> float:
+            tables = self.scores(condition, "val")[:shared]
+            return float(np.mean([table["corpus"][metric] for table in tables]))
+
+        return max(conditions, key=score)
 
     def row(self, condition: Condition) -> dict[str, Any]:
         """Return the condition's line of the chapter's table: its noise in the one currency, and its scores."""
