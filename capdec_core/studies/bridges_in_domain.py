@@ -40,11 +40,13 @@ class InDomain:
         As in `Results.best`, settings are compared on the seeds that all of them have.
         """
         rows = self.scores[self.scores.family == family]
-        validation = rows[(rows.split == "val") & rows.seed.notna()].pivot(index="condition", columns="seed", values="estimate")
+        chosen_by = rows[(rows.split == "val") & rows.seed.notna()]
+        validation = chosen_by.pivot(index="condition", columns="seed", values="estimate")
         if validation.empty:
             return None
         label = str(validation.dropna(axis="columns").mean(axis="columns").idxmax())
-        return label, _estimate(rows[(rows.split == "test") & rows.seed.isna()].set_index("condition").loc[label])
+        shown = rows[(rows.split == "test") & rows.seed.isna()].set_index("condition")
+        return label, _estimate(shown.loc[label])
 
     def differing(self, profile: Profile) -> list[str]:
         """Return, in words, which settings of `DECIDING` differ from those of `profile`; new ones do not count."""
