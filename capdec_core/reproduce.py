@@ -17,7 +17,7 @@ from capdec_core.profiles import Profile, load_profile
 from capdec_core.reference.read import bind_reference, has_reference, part_told
 from capdec_core.runner import Runner
 from capdec_core.store import CellStore
-from capdec_core.studies import NOTEBOOKS, book_of, grid_of, study_named
+from capdec_core.studies import GATHERING, NOTEBOOKS, book_of, grid_of, study_named
 from capdec_core.studies.conditions import all_cells, wanted_by
 
 
@@ -72,10 +72,11 @@ class Book:
         return output
 
     def execute_all(self) -> None:
-        """Run every study's notebook, as many at a time as there are cores."""
+        """Run every study's notebook, as many at a time as there are cores; first what reads all studies, the longest."""
         context = multiprocessing.get_context("spawn")
         with ProcessPoolExecutor(max_workers=min(cores(), len(self.studies)), mp_context=context) as pool:
-            for future in [pool.submit(self.execute, name) for name in self.studies]:
+            order = sorted(self.studies, key=lambda name: name not in GATHERING)
+            for future in [pool.submit(self.execute, name) for name in order]:
                 future.result()
 
     @property

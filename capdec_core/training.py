@@ -179,7 +179,12 @@ def start(
     module.to(device).train()
     trained = [weight for weight in module.parameters() if weight.requires_grad]
     optimizer = torch.optim.AdamW(
-        trained, lr=budget.learning_rate, eps=1e-6, weight_decay=budget.weight_decay, fused=True
+        trained,
+        lr=budget.learning_rate,
+        betas=(budget.beta1, budget.beta2),
+        eps=1e-6,
+        weight_decay=budget.weight_decay,
+        fused=True,
     )
     identity |= {
         "budget": asdict(budget),

@@ -83,9 +83,11 @@ def test_learning_rate_is_the_papers_schedule():
 
 def test_a_step_is_adamw_on_the_mean_loss():
     captioner, reference = Captioner(tiny_config()), Captioner(tiny_config())
-    budget = Budget(steps=3, batch_size=50, learning_rate=1e-2, weight_decay=0.1)
+    budget = Budget(steps=3, batch_size=50, learning_rate=1e-2, weight_decay=0.1, beta1=0.8, beta2=0.95)
     record = train(captioner, ROWS, PACKED, NoNoise(), budget, seed=0)
-    optimizer = torch.optim.AdamW(reference.parameters(), lr=1e-2, eps=1e-6, weight_decay=0.1)
+    optimizer = torch.optim.AdamW(
+        reference.parameters(), lr=1e-2, betas=(0.8, 0.95), eps=1e-6, weight_decay=0.1
+    )
     for step, got in enumerate(record.losses):
         optimizer.param_groups[0]["lr"] = 1e-2 * (3 - step) / 3
         loss = reference.loss(ROWS, *padded(CAPTIONS))
@@ -235,3 +237,9 @@ def test_what_does_not_fit_is_refused():
 def test_wrong_budgets_are_refused(fields):
     with pytest.raises(ValueError, match=next(iter(fields))):
         replace(BUDGET, **fields)
+
+
+@pytest.mark.parametrize("betas", [{"beta1": 1.0}, {"beta2": -0.1}, {"beta2": 1.0}])
+def test_a_decay_rate_outside_its_range_is_refused(betas: dict[str, float]) -> None:
+    with pytest.raises(ValueError, match=r"beta1 and beta2 must be at least 0 and below 1"):
+        Budget(10, 5, 1e-3, **betas)
