@@ -72,7 +72,7 @@ class Book:
         return output
 
     def execute_all(self) -> None:
-        """Run every study's notebook, as many at a time as there are cores; first what reads all studies, the longest."""
+        """Run every study's notebook, as many at a time as there are cores; first those that read all studies."""
         context = multiprocessing.get_context("spawn")
         with ProcessPoolExecutor(max_workers=min(cores(), len(self.studies)), mp_context=context) as pool:
             order = sorted(self.studies, key=lambda name: name not in GATHERING)
