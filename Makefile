@@ -64,4 +64,4 @@ sync: $(READY)  ## Bring each notebook and its paired script together, with the 
 	@$(BIN)/jupytext --quiet --sync notebooks/[0-9]*.py
 
 clean:  ## Remove results and caches; the environment and committed artefacts stay
-	@rm -rf results/cells results/figures results/executed results/ledger results/report results/timings results/smoke results/workflow data/cache
+	@rm -rf results/benchmarks results/cells results/figures results/executed results/ledger results/report results/timings results/smoke results/workflow data/cache
