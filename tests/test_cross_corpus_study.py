@@ -6,6 +6,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from small_bridges import Worth, make_bridges, world
 from small_study import make_study
@@ -22,7 +23,7 @@ from capdec_core.statistics import Estimate, bootstrap_interval, paired_differen
 from capdec_core.studies import bridges_in_domain_prose, bridges_tables, noise_types_prose, phrases, record
 from capdec_core.studies import bridges_prose as prose
 from capdec_core.studies.bridges_grid import GAUSSIAN, IMAGES, WAYS
-from capdec_core.studies.bridges_in_domain import DECIDING, TABLE, in_domain
+from capdec_core.studies.bridges_in_domain import DECIDING, TABLE, InDomain, in_domain
 from capdec_core.studies.bridges_law import CAPTIONS
 from capdec_core.studies.bridges_tests import NOISE, NOISE_ENOUGH, SHIFT
 from capdec_core.studies.bridges_view import Bridges
@@ -236,6 +237,22 @@ def test_what_decides_is_compared_and_what_has_come_up_since_is_not(
         "`language_model.rare` is 18 here and 5 in domain", "`decoding.beams` is 5 here and 3 in domain",
     ]  # fmt: skip
     assert set(DECIDING) <= set(asdict(ACROSS))
+
+
+def test_in_domain_one_lucky_training_does_not_win_over_the_mean_of_two() -> None:
+    """On the seed that both have the first is better; over its own seeds its mean is lower."""
+    lines = [
+        ("two seeds", "val", None, 0.4), ("two seeds", "val", 0, 0.6), ("two seeds", "val", 1, 0.2),
+        ("one seed", "val", None, 0.5), ("one seed", "val", 0, 0.5),
+        ("two seeds", "test", None, 0.3), ("one seed", "test", None, 0.7),
+    ]  # fmt: skip
+    scores = pd.DataFrame(lines, columns=["condition", "split", "seed", "estimate"])
+    scores = scores.assign(family="gaussian", low=0.1, high=0.9, level=0.95, images=10, seeds=1)
+    chosen = InDomain({}, scores).best("gaussian")
+    assert chosen is not None
+    label, shown = chosen
+    assert (label, shown.value) == ("two seeds", 0.3)
+    assert InDomain({}, scores).best("collapse") is None
 
 
 def estimate(value: float, low: float, high: float, level: float = 0.95) -> Estimate:
