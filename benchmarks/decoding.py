@@ -65,7 +65,7 @@ def run(device: str, quick: bool) -> dict[str, Any]:
 
 
 def _paper_tasks(device: str, quick: bool) -> list[Task]:
-    many, few, pairs = (8, 2, 1) if quick else (640, 16, 5) if device.startswith("cuda") else (32, 2, 3)
+    many, few, pairs = (8, 2, 1) if quick else (640, 16, 5) if device.startswith("cuda") else (64, 2, 3)
     corpus, _ = photo_tokens()
     length = round(sum(map(len, corpus)) / len(corpus))
     tasks = []

@@ -31,11 +31,13 @@ DECIDING_CODE = (
     "material.py",
     "pretrained.py",
     "quiet.py",
+    "scratch.py",
     "side_by_side.py",
     "subwords.py",
     "tokenizer.py",
     "training.py",
     "trial.py",
+    "vocabulary_head.py",
     "worker.py",
 )
 

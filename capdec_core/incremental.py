@@ -15,6 +15,7 @@ from transformers import DynamicCache, GPT2LMHeadModel, PreTrainedModel
 from transformers.models.gpt2.modeling_gpt2 import GPT2Attention
 
 from capdec_core import gpt2
+from capdec_core.vocabulary_head import VocabularyHead
 
 _GROWTH = 16  # positions by which GPT-2's memory grows, so that it is seldom copied
 
@@ -45,22 +46,23 @@ class BeamTree:
     def __init__(self, model: PreTrainedModel, prefix: Tensor, beams: int) -> None:
         self.beams = beams
         self.depth = prefix.shape[1]  # positions each caption has behind it
-        self._head = model.get_output_embeddings()
+        self._head = VocabularyHead(model.get_output_embeddings())
         self._memory: _Memory = _Gpt2Memory(model) if gpt2.is_plain(model) else _AnyMemory(model)
         self.prefix_hidden: Tensor = self._memory.begin(prefix)
         """Last hidden states (n, k, width) of the prefix."""
         self.visible = torch.ones(len(prefix), beams, self.depth, dtype=torch.bool, device=prefix.device)
         self.first_logits: Tensor = self.logits(self.prefix_hidden[:, -1:]).expand(-1, beams, -1)
-        """Logits (n, beams, vocabulary) of the first token, equal in all beams."""
+        """Logits (n, beams, vocabulary) of the first token, equal in all beams; good until the next ones are made."""
 
     def logits(self, hidden: Tensor) -> Tensor:
-        """Return the logits (..., vocabulary) that last hidden states (..., width) make."""
+        """Return the logits (..., vocabulary) that last hidden states (..., width) make, good until the next call."""
         return self._head(hidden)
 
     def step(self, tokens: Tensor, parents: Tensor) -> Tensor:
         """Append `tokens` (n, beams) to the captions of beams `parents` (n, beams); return the next logits.
 
-        Afterwards beam j is what was beam parents[:, j], with its token. Logits are (n, beams, vocabulary).
+        Afterwards beam j is what was beam parents[:, j], with its token. Logits are (n, beams, vocabulary), good
+        until the next call.
         """
         return self.logits(self.grow(tokens, parents))
 

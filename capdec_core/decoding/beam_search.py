@@ -1,6 +1,6 @@
 """Beam search in batches, the images that are done leaving the batch."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
@@ -8,6 +8,7 @@ from torch import Tensor
 from capdec_core.captioner import Captioner
 from capdec_core.decoding.rollout import BATCH, evaluating, prefixes, until_end
 from capdec_core.incremental import BeamTree
+from capdec_core.scratch import Scratch
 
 _NEVER = -1e9  # score of a caption that does not exist, as in transformers
 
@@ -66,6 +67,7 @@ class _Beams:
     log_probs: Tensor
     finished: Tensor
     scores: Tensor
+    scratch: Scratch = field(default_factory=Scratch)
 
     @classmethod
     def start(cls, tree: BeamTree, eos_id: int, max_tokens: int) -> "_Beams":
@@ -88,8 +90,10 @@ class _Beams:
         Twice as many candidates as beams are looked at, so that enough are left when many end.
         """
         beams, last = logits.shape[1], step + 1 == self.running.shape[2]
-        totals = (logits.float().log_softmax(dim=-1) + self.log_probs.unsqueeze(-1)).flatten(1)
-        scores, places = totals.topk(2 * beams)
+        totals = torch.log_softmax(
+            logits.float(), dim=-1, out=self.scratch.empty(*logits.shape, like=self.log_probs)
+        )
+        scores, places = totals.add_(self.log_probs.unsqueeze(-1)).flatten(1).topk(2 * beams)
         parents, tokens = places // logits.shape[2], places % logits.shape[2]
         ends = torch.ones_like(tokens, dtype=torch.bool) if last else tokens == eos_id
         self._finish(scores, parents, tokens, ends, step)

@@ -94,8 +94,7 @@ class ProtocolScores(StudyView):
     @cached_property
     def cosines(self) -> np.ndarray:
         """The cosines behind the scores, (rows, images, captions, references), to four decimals."""
-        tables = [table for condition in self.systems for table in self.results.scores(condition)]
-        return np.array([table["similarities"] for table in tables])
+        return np.concatenate([self.results.similarities(condition) for condition in self.systems])
 
     @cached_property
     def rounds(self) -> dict[str, list[Round]]:

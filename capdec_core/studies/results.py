@@ -53,13 +53,18 @@ class Results:
         return tuple(cell.id for cell in self.cells[condition])
 
     def scores(self, condition: Condition, split: str = "test") -> list[dict[str, Any]]:
-        """Return one score table a seed."""
+        """Return one score table a seed: what the store has, numbers of single images as arrays, no similarities."""
         return [self._scores(cell)[condition.evaluation(split)] for cell in self.cells[condition]]
 
     def _scores(self, cell: StoredCell) -> dict[str, Any]:
         if cell.id not in self._read:
-            self._read[cell.id] = self.store.scores(cell)
+            self._read[cell.id] = {name: _packed(table) for name, table in self.store.scores(cell).items()}
         return self._read[cell.id]
+
+    def similarities(self, condition: Condition, split: str = "test") -> np.ndarray:
+        """Return MiniLM's cosines (seeds, images, captions, references), to four decimals; read anew each time."""
+        tables = [self.store.scores(cell)[condition.evaluation(split)] for cell in self.cells[condition]]
+        return np.array([table["similarities"] for table in tables])
 
     def matrix(self, condition: Condition, metric: str, split: str = "test") -> np.ndarray:
         """Return per-image scores (seeds, images)."""
@@ -185,3 +190,10 @@ class Results:
         records = [(cell, self.store.record(cell)) for cells in self.cells.values() for cell in cells]
         rows = {cell.id: {"cell": cell.id} | {key: facts[key] for key in keys} for cell, facts in records}
         return pd.DataFrame(list(rows.values()))
+
+
+def _packed(table: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a score table with arrays for lists: the interpreter looks through millions of numbers again and again."""
+    per_image = {metric: np.array(values) for metric, values in table["per_image"].items()}
+    packed = {"per_image": per_image, "statistics": np.array(table["statistics"])}
+    return {name: value for name, value in table.items() if name != "similarities"} | packed
