@@ -135,6 +135,13 @@ class Decoded:
     evaluations: tuple[Evaluation, ...]
     moves: tuple[dict[str, Any], ...] = ()
 
+    @classmethod
+    def from_dict(cls, table: dict[str, Any]) -> "Decoded":
+        """Return what the `dataclasses.asdict` of is `table`."""
+        evaluations = tuple(Evaluation(**entry) for entry in table["evaluations"])
+        cell, moves = CellConfig.from_dict(table["cell"]), tuple(table["moves"])
+        return cls(**{**table, "cell": cell, "evaluations": evaluations, "moves": moves})
+
     @property
     def id(self) -> str:
         """The name in the store: 16 hex digits."""
