@@ -2,6 +2,7 @@
 
 import ast
 import functools
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -44,8 +45,13 @@ DECIDING_CODE = (
 
 @functools.cache
 def code_fingerprint() -> str:
-    """Hash the syntax trees of the modules that decide a cell's captions: comments and layout do not count."""
-    paths = [path for name in DECIDING_CODE for path in _modules(PACKAGE / name)]
+    """Return `fingerprint_of` the modules that decide a cell's captions."""
+    return fingerprint_of(DECIDING_CODE)
+
+
+def fingerprint_of(modules: Iterable[str]) -> str:
+    """Hash the syntax trees of modules and folders of this package: comments and layout do not count."""
+    paths = [path for name in modules for path in _modules(PACKAGE / name)]
     trees = {str(path.relative_to(PACKAGE)): ast.dump(ast.parse(path.read_text())) for path in paths}
     return digest(trees)[:16]
 
@@ -128,6 +134,13 @@ class Decoded:
     decoding: dict[str, Any]
     evaluations: tuple[Evaluation, ...]
     moves: tuple[dict[str, Any], ...] = ()
+
+    @classmethod
+    def from_dict(cls, table: dict[str, Any]) -> "Decoded":
+        """Return what the `dataclasses.asdict` of is `table`."""
+        evaluations = tuple(Evaluation(**entry) for entry in table["evaluations"])
+        cell, moves = CellConfig.from_dict(table["cell"]), tuple(table["moves"])
+        return cls(**{**table, "cell": cell, "evaluations": evaluations, "moves": moves})
 
     @property
     def id(self) -> str:

@@ -1,6 +1,6 @@
 """A captioner that names colours: trained in a second on five sentences, with an encoder that sees nothing else."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -8,14 +8,17 @@ from typing import Any
 import numpy as np
 import torch
 from PIL import Image
+from safetensors.torch import save
 from small_world import cell_config, small_profile
 from torch.nn import functional
 
 from capdec_core.batches import PackedCaptions
+from capdec_core.bridges import Move
 from capdec_core.budget import Budget
 from capdec_core.captioner import Captioner, CaptionerConfig
-from capdec_core.cell import CellConfig, Evaluation
-from capdec_core.files import write_json
+from capdec_core.cell import CellConfig, Decoded, Evaluation
+from capdec_core.decoding import Beam, Decoding
+from capdec_core.files import write_atomic, write_json
 from capdec_core.language_model import LanguageModelConfig
 from capdec_core.mapper import MapperConfig
 from capdec_core.material import Material
@@ -34,6 +37,7 @@ COLOURS = {
 }
 CAPTIONS = {colour: f"a {colour} wall." for colour in COLOURS}
 DECODING = DecodingSettings(beams=3, max_tokens=8)
+BEAM = Beam(**asdict(DECODING))
 SCORES = {"CIDEr": 0.4321, "BLEU-4": 0.1, "length": 4.0}
 
 
@@ -59,11 +63,14 @@ def profile() -> Profile:
 
 
 def material(tokenizer: CaptionTokenizer, folder: Path) -> Material:
-    """What the profile's cells share."""
+    """What the profile's cells share: the sentences, each of its own image, which is embedded as its sentence is."""
     tokenizer.save(folder / "tokenizer.json")
     encoder, settings = ColourEncoder(), EncoderSettings("colours")
+    write_atomic(folder / "captions.safetensors", save({"owners": torch.arange(len(CAPTIONS))}))
+    np.save(folder / "rows.npy", encoder.encode_texts(list(CAPTIONS.values())))
+    banks = dict.fromkeys(("train/text", "train/image"), str(folder / "rows.npy"))
     sizes = (encoder.dim, tokenizer.vocab_size)
-    return Material("walls", encoder.fingerprint, tokenizer.fingerprint, *sizes, {}, folder, settings)
+    return Material("walls", encoder.fingerprint, tokenizer.fingerprint, *sizes, banks, folder, settings)
 
 
 def trained() -> tuple[Captioner, CaptionTokenizer]:
@@ -101,6 +108,18 @@ def write_cell(
     scored = {"corpus": SCORES, "signature": "metrics:made up"}
     store.write_scores(cell, {"test/image": scored, "test/text": scored})
     return cell
+
+
+def write_decoded(
+    store: CellStore, cell: CellConfig, moves: Sequence[Move], decoding: Decoding = BEAM
+) -> Decoded:
+    """Put into a store, scored, what a trained cell's captioner says of moved images."""
+    told = tuple(move.to_dict() for move in moves)
+    decoded = Decoded(cell, decoding.to_dict(), cell.evaluations, told)
+    with store.writing(decoded) as folder:
+        write_json(folder / "record.json", {})
+    store.write_scores(decoded, {"test/image": {"corpus": SCORES, "signature": "metrics:made up"}})
+    return decoded
 
 
 def write_pictures(folder: Path, suffix: str = "png") -> dict[str, Path]:

@@ -20,20 +20,24 @@ from small_captioner import (
     profile,
     trained,
     write_cell,
+    write_decoded,
     write_pictures,
 )
 
 from capdec_core import cli, paths
-from capdec_core.bridges import Bridge, Collapse, bridge_from_dict
+from capdec_core.bridges import Bridge, Collapse, MemoryProjection
 from capdec_core.captioner import Captioner, CaptionerConfig
 from capdec_core.captioning import answers, checkpoint, command, export, load_checkpoint
 from capdec_core.captioning.card import card
-from capdec_core.captioning.checkpoint import CARD, FACTS, TOKENIZER, WEIGHTS, PictureCaptioner
+from capdec_core.captioning.checkpoint import BRIDGE, CARD, FACTS, TOKENIZER, WEIGHTS, PictureCaptioner
 from capdec_core.captioning.export import write_checkpoint
+from capdec_core.captioning.speaker import speaker_of
 from capdec_core.cell import CellConfig
+from capdec_core.decoding import Greedy
+from capdec_core.embeddings import unit_rows
 from capdec_core.encoders import load_encoder
 from capdec_core.errors import CapdecError
-from capdec_core.files import read_json, write_json
+from capdec_core.files import file_digest, read_json, write_json
 from capdec_core.noise import Gaussian
 from capdec_core.store import CAPTIONER, CellStore
 from capdec_core.tokenizer import CaptionTokenizer
@@ -324,10 +328,58 @@ def test_a_spoilt_checkpoint_is_refused(spoil: Callable[[Path], object], message
 # ---- from a cell
 
 
-def test_a_cell_with_moves_is_refused_by_name(store: CellStore, made: Made, tmp_path: Path) -> None:
-    moved = write_cell(store, *made, {"bridge": Bridge((Collapse(),), Gaussian(0.01)).to_dict()})
-    with pytest.raises(CapdecError, match=rf"crosses the gap by moves \({Collapse().label}\)"):
-        write_checkpoint(moved.id, profile(), store, tmp_path / "out")
+def test_a_cell_with_moves_reads_moved_images(store: CellStore, made: Made, tmp_path: Path) -> None:
+    """Where texts and images lose their own centroids, a captioner of such texts needs images without theirs."""
+    move = Collapse()
+    moved = write_cell(store, *made, {"bridge": Bridge((move,), Gaussian(0.01)).to_dict()})
+    write_checkpoint(moved.id, profile(), store, tmp_path / "out")
+    captioner = load_checkpoint(tmp_path / "out")
+    encoder = ColourEncoder()
+    rows = torch.from_numpy(unit_rows(encoder.encode_texts(list(CAPTIONS.values()))))
+    wanted = Bridge((move,)).fit(rows, rows, torch.arange(len(rows))).infer_side(rows)
+    assert captioner.bridge is not None
+    torch.testing.assert_close(captioner.bridge.infer_side(rows), wanted, atol=2e-3, rtol=0)
+    told = (tmp_path / "out" / CARD).read_text()
+    assert f"moved before it is read: {move.label}." in told
+    assert f"Perturbation: {Gaussian(0.01).label}." in told
+
+
+def test_a_captioner_behind_a_memory_sees_images_through_it(
+    store: CellStore, cell: CellConfig, pictures: dict[str, Path], tmp_path: Path
+) -> None:
+    """With one caption remembered, every picture becomes that one; what is remembered is half as precise."""
+    out = tmp_path / "out"
+    decoded = write_decoded(store, cell, [MemoryProjection(size=1, seed=3)])
+    facts = write_checkpoint(decoded.id, profile(), store, out)
+    said = {answer.caption for answer in answers(load_checkpoint(out), pictures.values())}
+    assert len(said) == 1
+    assert said < set(CAPTIONS.values())
+    assert facts.bridge == file_digest(out / BRIDGE)
+    whole = write_decoded(store, cell, [MemoryProjection()])
+    write_checkpoint(whole.id, profile(), store, tmp_path / "whole")
+    found = answers(load_checkpoint(tmp_path / "whole"), pictures.values())
+    assert [answer.caption for answer in found] == [CAPTIONS[colour] for colour in pictures]
+
+
+def test_a_bridge_of_another_checkpoint_is_refused(
+    store: CellStore, cell: CellConfig, tmp_path: Path
+) -> None:
+    folders = [tmp_path / "one", tmp_path / "two"]
+    for size, folder in zip((1, 2), folders, strict=True):
+        decoded = write_decoded(store, cell, [MemoryProjection(size=size)])
+        write_checkpoint(decoded.id, profile(), store, folder)
+    shutil.copy(folders[1] / BRIDGE, folders[0] / BRIDGE)
+    with pytest.raises(CapdecError, match="do not belong together"):
+        load_checkpoint(folders[0])
+    (folders[1] / BRIDGE).unlink()
+    with pytest.raises(CapdecError, match="cannot read the fitted bridge"):
+        load_checkpoint(folders[1])
+
+
+def test_a_checkpoint_reads_by_beam_search_alone(store: CellStore, cell: CellConfig, tmp_path: Path) -> None:
+    decoded = write_decoded(store, cell, [], Greedy(8))
+    with pytest.raises(CapdecError, match="by beam search alone"):
+        write_checkpoint(decoded.id, profile(), store, tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 
@@ -378,7 +430,6 @@ def test_the_shipped_captioner_is_whole_and_small_and_has_its_card(monkeypatch: 
     shipped = checkpoint.load_shipped()
     assert shipped.facts.encoder.model == "towers"
     assert sum(path.stat().st_size for path in paths.SHIPPED.iterdir()) < 15_000_000
-    cell = CellConfig.from_dict(shipped.facts.cell)
     parameters = sum(parameter.numel() for parameter in shipped.captioner.parameters())
-    told = card(shipped.facts, cell, bridge_from_dict(cell.bridge), parameters)
+    told = card(shipped.facts, speaker_of(shipped.facts.cell), parameters)
     assert (paths.SHIPPED / CARD).read_text() == told

@@ -1,6 +1,6 @@
 """Chapter 1: heads make the gap that they make, verdicts and sentences follow from the measures, charts are drawn."""
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +11,9 @@ from small_geometry import Gap, made_heads, made_pairs, make_study
 from capdec_core import descriptions_geometry, figures_geometry, gallery, paths
 from capdec_core.budget import Budget
 from capdec_core.encoders.heads import standardised
-from capdec_core.gap.heads import HeadRun, train_heads
+from capdec_core.gap import kept_heads as kept_heads_module
+from capdec_core.gap.heads import KINDS, HeadRun, train_heads
+from capdec_core.gap.kept_heads import kept_heads
 from capdec_core.profiles import GeometrySettings
 from capdec_core.studies import NOTEBOOKS, geometry_prose, geometry_tables, study_named
 from capdec_core.studies.geometry_claims import head_tests, slope
@@ -96,6 +98,29 @@ def test_heads_of_one_seed_are_the_same_and_of_another_are_not() -> None:
     assert one == again
     assert one.after != other.after
     assert len({run.id for run in (one, other, trained("hidden layer", 50))}) == 3
+
+
+def test_kept_heads_are_those_that_were_trained_and_are_trained_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pairs = made_pairs(images=120, captions=2)
+    features = standardised(pairs, pairs)
+    settings = replace(SETTINGS, scales=[5, 50], seeds=2)
+    runs = [(kind, scale, seed) for kind in KINDS for scale in (5, 50) for seed in (0, 1)]
+    wanted = [train_heads(features, features, *run, settings) for run in runs]
+    np.testing.assert_equal(
+        [asdict(run) for run in kept_heads(tmp_path, features, features, settings)],
+        [asdict(run) for run in wanted],
+    )
+
+    def refuse(*_: object) -> HeadRun:
+        raise AssertionError("trained again")
+
+    monkeypatch.setattr(kept_heads_module, "train_heads", refuse)
+    again = kept_heads(tmp_path, features, features, settings)
+    np.testing.assert_equal([asdict(run) for run in again], [asdict(run) for run in wanted])
+    with pytest.raises(AssertionError, match="trained again"):  # other features are another experiment
+        kept_heads(tmp_path, features, made_pairs(images=120, captions=1), settings)
 
 
 def test_training_brings_matched_pairs_together() -> None:

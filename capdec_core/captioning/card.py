@@ -2,7 +2,8 @@
 
 from capdec_core.bridges import Bridge
 from capdec_core.captioning.checkpoint import Facts
-from capdec_core.cell import CellConfig, Source
+from capdec_core.captioning.speaker import Speaker
+from capdec_core.cell import Source
 from capdec_core.chart_style import POINTS
 from capdec_core.encoders import RELATED, WITH_MINILM
 from capdec_core.tables import DASH
@@ -17,27 +18,28 @@ TRAINED: dict[Source, str] = {
 }
 
 
-def card(facts: Facts, cell: CellConfig, bridge: Bridge, parameters: int) -> str:
+def card(facts: Facts, speaker: Speaker, parameters: int) -> str:
     """Return a checkpoint's model card in Markdown.
 
     Args:
         facts: what the checkpoint says of itself.
-        cell: the cell that it was made of.
-        bridge: the cell's.
+        speaker: what it was made of.
         parameters: numbers of weights.
     """
+    cell, bridge = speaker.trained, speaker.bridge
+    source, noise = speaker.source.id, bridge.noise.label
     judge = f"\n{RELATED}" if facts.encoder.model in WITH_MINILM else ""
     training, sources = cell.training, "\n".join(f"- {source}" for source in facts.sources)
     return f"""# Model card: a captioner for pictures
 
 A mapper and a language model, {parameters:,} parameters, that put an image's embedding by the encoder
-`{facts.encoder.model}` into a sentence. `capdec caption` reads this folder; `capdec checkpoint {cell.id} FOLDER
+`{facts.encoder.model}` into a sentence. `capdec caption` reads this folder; `capdec checkpoint {source} FOLDER
 --profile {facts.profile}` made it of a trained cell. What it was made of stands in `captioner.json`, the cell's whole
 configuration with it.
 
-{TRAINED[cell.train_on]}. Corpus: `{facts.corpus}`. Perturbation: {bridge.label}. Budget: {training["steps"]:,} steps of
+{TRAINED[cell.train_on]}. Corpus: `{facts.corpus}`. Perturbation: {noise}. Budget: {training["steps"]:,} steps of
 {training["batch_size"]} captions, seed {cell.seed}. Captions are read off by beam search of width
-{facts.decoding.beams}, at most {facts.decoding.max_tokens} tokens.
+{facts.decoding.beams}, at most {facts.decoding.max_tokens} tokens.{_moved(bridge)}
 
 Intended use: to see on any picture what such a captioner says. It knows what the corpus's sentences tell of and the
 encoder tells apart, and little beside; it always says something, also of a picture of which it knows nothing, and is
@@ -58,6 +60,14 @@ Weights: {facts.licence}, as the code. They stand on:
 
 {sources}
 """
+
+
+def _moved(bridge: Bridge) -> str:
+    """Say what is done to an image's embedding; nothing where nothing is."""
+    if not bridge.moves:
+        return ""
+    moves = ", then ".join(move.label for move in bridge.moves)
+    return f" An image's embedding is moved before it is read: {moves}."
 
 
 def _table(scores: dict[str, dict[str, float]]) -> str:

@@ -2,11 +2,12 @@
 
 <folder>/captioner.json         what it was made of (`Facts`)
          captioner.safetensors  the captioner, in half precision; it computes in single precision
+         bridge.safetensors     what moves an image's embedding before it is read, in half precision; seldom there
          tokenizer.json         its words
          README.md              the model card
 """
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import numpy as np
 import torch
 
 from capdec_core import paths
+from capdec_core.bridges import FittedBridge, load_bridge
 from capdec_core.captioner import Captioner
 from capdec_core.decoding import beam
 from capdec_core.embeddings import unit_rows
@@ -25,6 +27,7 @@ from capdec_core.subwords import load_tokenizer
 from capdec_core.tokenizer import TextTokenizer
 
 FACTS, WEIGHTS, TOKENIZER, CARD = "captioner.json", "captioner.safetensors", "tokenizer.json", "README.md"
+BRIDGE = "bridge.safetensors"
 
 
 @dataclass(frozen=True)
@@ -37,11 +40,12 @@ class Facts:
         embeddings, tokenizer: fingerprints of that encoder and of the tokenizer.
         weights: SHA-256 of the weights' file.
         decoding: how captions are read off.
-        cell: the trained cell's configuration, for the record.
+        cell: the cell's configuration, for the record.
         scores: {evaluation: {metric: value}} of the cell on images.
         signatures: {evaluation: how its scores were made}.
         licence: of the weights.
         sources: what they stand on, with its terms.
+        bridge: SHA-256 of the file of what moves embeddings of images; None where they are read as they are.
     """
 
     profile: str
@@ -56,6 +60,7 @@ class Facts:
     signatures: dict[str, str]
     licence: str
     sources: list[str]
+    bridge: str | None = None
 
 
 @dataclass(frozen=True)
@@ -67,16 +72,20 @@ class PictureCaptioner:
         tokenizer: its words.
         encoder: the joint encoder that it was trained for.
         facts: what it was made of.
+        bridge: what moves embeddings of images before they are read, in single precision; None where nothing does.
     """
 
     captioner: Captioner
     tokenizer: TextTokenizer
     encoder: Encoder
     facts: Facts
+    bridge: FittedBridge | None = None
 
     def caption(self, images: np.ndarray) -> list[str]:
         """Return a caption each for uint8 RGB images (n, height, width, 3)."""
         rows = torch.from_numpy(unit_rows(self.encoder.encode_images(images)))
+        if self.bridge is not None:
+            rows = self.bridge.infer_side(rows)
         found = beam(self.captioner, rows, eos_id=self.tokenizer.eos_id, **asdict(self.facts.decoding))
         return [self.tokenizer.decode(tokens) for tokens in found]
 
@@ -100,7 +109,9 @@ def load_checkpoint(folder: Path) -> PictureCaptioner:
     facts = read_facts(folder)
     captioner = Captioner.load(folder / WEIGHTS).float()
     tokenizer = load_tokenizer(folder / TOKENIZER)
-    if file_digest(folder / WEIGHTS) != facts.weights or tokenizer.fingerprint != facts.tokenizer:
+    bridge = load_bridge(folder / BRIDGE) if facts.bridge else None
+    digests = file_digest(folder / WEIGHTS), bridge and file_digest(folder / BRIDGE)
+    if digests != (facts.weights, facts.bridge) or tokenizer.fingerprint != facts.tokenizer:
         raise CapdecError(f"the files in {folder} do not belong together: {FACTS} tells of others")
     encoder = load_encoder(facts.encoder.model, facts.encoder.pretrained)
     if encoder.fingerprint != facts.embeddings:
@@ -108,7 +119,18 @@ def load_checkpoint(folder: Path) -> PictureCaptioner:
             f"the captioner in {folder} was trained for another encoder than the {encoder.name} that is here "
             f"(its fingerprint is {encoder.fingerprint}, not {facts.embeddings})"
         )
-    return PictureCaptioner(captioner, tokenizer, encoder, facts)
+    return PictureCaptioner(
+        captioner, tokenizer, encoder, facts, bridge and in_precision(bridge, torch.float32)
+    )
+
+
+def in_precision(bridge: FittedBridge, kind: torch.dtype) -> FittedBridge:
+    """Return a bridge whose moves have learned numbers of this floating-point type."""
+    states = tuple(
+        {name: held.to(kind) if held.is_floating_point() else held for name, held in state.items()}
+        for state in bridge.states
+    )
+    return replace(bridge, states=states)
 
 
 def has_shipped() -> bool:

@@ -1,18 +1,22 @@
 """Make of a trained cell a checkpoint that captions pictures anywhere, with its model card."""
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
+import torch
+
 from capdec_core import paths
-from capdec_core.bridges import Bridge, bridge_from_dict
+from capdec_core.bridges import Bridge, FittedBridge, Move, Sight
 from capdec_core.captioner import Captioner
 from capdec_core.captioning.card import card
-from capdec_core.captioning.checkpoint import CARD, FACTS, TOKENIZER, WEIGHTS, Facts
+from capdec_core.captioning.checkpoint import BRIDGE, CARD, FACTS, TOKENIZER, WEIGHTS, Facts, in_precision
+from capdec_core.captioning.speaker import read_speaker
 from capdec_core.cell import CellConfig
 from capdec_core.errors import CapdecError
-from capdec_core.files import file_digest, read_json, write_atomic, write_json
+from capdec_core.files import file_digest, write_atomic, write_json
 from capdec_core.material import Material, Wanted, prepare
-from capdec_core.profiles import DecodingSettings, Profile, load_profile
+from capdec_core.profiles import Profile, load_profile
 from capdec_core.store import CAPTIONER, CellStore
 
 LICENCE = "MIT"
@@ -44,21 +48,22 @@ def export_cell(cell_id: str, profile_name: str, folder: Path) -> Path:
 def write_checkpoint(cell_id: str, profile: Profile, store: CellStore, folder: Path) -> Facts:
     """Write a cell's checkpoint into a folder and return what it says of itself.
 
-    Weights are stored in half precision. What the profile's cells share must be at hand, as where the cell was trained,
-    so that nothing is written that another encoder or vocabulary belongs to.
+    Weights, and what moves images, are stored in half precision. What the profile's cells share must be at hand, as
+    where the cell was trained, so that nothing is written that another encoder or vocabulary belongs to.
 
     Raises:
-        CapdecError: no such cell, one that was not trained or not scored, whose bridge moves embeddings, or that was
-            trained on another corpus or encoder than the profile's.
+        CapdecError: see `read_speaker`; or the cell was trained on another corpus or encoder than the profile's.
     """
-    cell = _trained_cell(cell_id, store)
-    bridge = _bridge_without_moves(cell)
-    material = prepare(profile, "cpu", Wanted())
+    speaker = read_speaker(cell_id, store)
+    cell, moves = speaker.trained, speaker.bridge.moves
+    material = prepare(profile, "cpu", _wanted(moves))
     _require_same(cell, material, profile)
-    scores = {key: table for key, table in store.scores(cell).items() if key.endswith("/image")}
+    scores = {key: t for key, t in store.scores(speaker.source).items() if key.endswith("/image")}
     captioner = Captioner.load(store.path(cell) / CAPTIONER).half()
     captioner.save(folder / WEIGHTS)
     material.load_tokenizer().save(folder / TOKENIZER)
+    if moves:
+        in_precision(_fitted(moves, material), torch.float16).save(folder / BRIDGE)
     facts = Facts(
         profile=profile.name,
         corpus=profile.corpus.name,
@@ -66,42 +71,29 @@ def write_checkpoint(cell_id: str, profile: Profile, store: CellStore, folder: P
         embeddings=cell.encoder,
         tokenizer=cell.tokenizer,
         weights=file_digest(folder / WEIGHTS),
-        decoding=DecodingSettings(**cell.decoding),
-        cell=asdict(cell),
+        decoding=speaker.decoding,
+        cell=asdict(speaker.source),
         scores={key: table["corpus"] for key, table in scores.items()},
         signatures={key: table["signature"] for key, table in scores.items()},
         licence=LICENCE,
         sources=_sources(profile),
+        bridge=file_digest(folder / BRIDGE) if moves else None,
     )
     parameters = sum(parameter.numel() for parameter in captioner.parameters())
-    write_atomic(folder / CARD, card(facts, cell, bridge, parameters))
+    write_atomic(folder / CARD, card(facts, speaker, parameters))
     write_json(folder / FACTS, asdict(facts))
     return facts
 
 
-def _trained_cell(cell_id: str, store: CellStore) -> CellConfig:
-    """Return the configuration of a trained and scored cell."""
-    path = store.folder / cell_id / "cell.json"
-    try:
-        cell = CellConfig.from_dict(read_json(path))
-    except (KeyError, TypeError):
-        raise CapdecError(f"{path} tells of no captioner that this version trains") from None
-    if cell.id != cell_id:
-        raise CapdecError(f"{path} does not belong there: its configuration is that of cell {cell.id}")
-    if not store.has(cell) or not store.has_scores(cell):
-        raise CapdecError(f"cell {cell_id} is not finished: train and score it first")
-    return cell
+def _wanted(moves: Sequence[Move]) -> Wanted:
+    """Return what the moves are fitted on beside captions."""
+    sees = any(move.sight is not Sight.NEVER for move in moves)
+    return Wanted(frozenset({None}) if sees else frozenset())
 
 
-def _bridge_without_moves(cell: CellConfig) -> Bridge:
-    bridge = bridge_from_dict(cell.bridge)
-    if bridge.moves:
-        moves = ", ".join(move.label for move in bridge.moves)
-        raise CapdecError(
-            f"cell {cell.id} crosses the gap by moves ({moves}): only a captioner that was trained with noise alone, "
-            "and reads an image's own embedding, can be made into a checkpoint"
-        )
-    return bridge
+def _fitted(moves: tuple[Move, ...], material: Material) -> FittedBridge:
+    known = material.fitting_material()
+    return Bridge(moves).fit(known.texts, known.images, known.clusters)
 
 
 def _require_same(cell: CellConfig, material: Material, profile: Profile) -> None:

@@ -30,7 +30,8 @@ def fit_heads(heads: nn.ModuleList, pairs: Pairs, scale: float, seed: int, budge
     """
     images, texts, owners = (torch.from_numpy(np.ascontiguousarray(part)) for part in pairs)
     generator = torch.Generator().manual_seed(seed)
-    optimiser = torch.optim.AdamW(heads.parameters(), weight_decay=budget.weight_decay)
+    betas = budget.beta1, budget.beta2
+    optimiser = torch.optim.AdamW(heads.parameters(), betas=betas, weight_decay=budget.weight_decay)
     first, counts = _spans(owners, len(images))
     loss = torch.tensor(torch.nan)
     for step in range(budget.steps):

@@ -11,7 +11,8 @@ from capdec_core import paths
 from capdec_core.embeddings import unit_rows
 from capdec_core.encoders.heads import Pairs, standardised
 from capdec_core.gap import Anatomy, anatomy, embedded_pairs, read_centres, read_pairs
-from capdec_core.gap.heads import KINDS, HeadRun, train_heads
+from capdec_core.gap.heads import HeadRun
+from capdec_core.gap.kept_heads import kept_heads
 from capdec_core.studies.claims import Claim, Evidence
 from capdec_core.studies.geometry_claims import claims, head_tests
 from capdec_core.studies.view import StudyView
@@ -93,12 +94,7 @@ class GeometryStudy(StudyView):
         settings = self.profile.geometry
         train = embedded_pairs(self.profile, self.device, settings.split)
         features, held_out = standardised(train, train), standardised(self.pairs, train)
-        return [
-            train_heads(features, held_out, kind, scale, seed, settings)
-            for kind in KINDS
-            for scale in settings.scales
-            for seed in range(settings.seeds)
-        ]
+        return kept_heads(paths.CACHE / "heads", features, held_out, settings)
 
     @cached_property
     def heads_table(self) -> pd.DataFrame:
