@@ -27,13 +27,13 @@ def card(facts: Facts, speaker: Speaker, parameters: int) -> str:
         parameters: numbers of weights.
     """
     cell, bridge = speaker.trained, speaker.bridge
-    source, noise = speaker.source.id, bridge.noise.label
+    made_of, noise = speaker.source.id, bridge.noise.label
     judge = f"\n{RELATED}" if facts.encoder.model in WITH_MINILM else ""
     training, sources = cell.training, "\n".join(f"- {source}" for source in facts.sources)
     return f"""# Model card: a captioner for pictures
 
 A mapper and a language model, {parameters:,} parameters, that put an image's embedding by the encoder
-`{facts.encoder.model}` into a sentence. `capdec caption` reads this folder; `capdec checkpoint {source} FOLDER
+`{facts.encoder.model}` into a sentence. `capdec caption` reads this folder; `capdec checkpoint {made_of} FOLDER
 --profile {facts.profile}` made it of a trained cell. What it was made of stands in `captioner.json`, the cell's whole
 configuration with it.
 

@@ -1,13 +1,12 @@
 """Make of a trained cell a checkpoint that captions pictures anywhere, with its model card."""
 
-from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
 import torch
 
 from capdec_core import paths
-from capdec_core.bridges import Bridge, FittedBridge, Move, Sight
+from capdec_core.bridges import Bridge, Sight
 from capdec_core.captioner import Captioner
 from capdec_core.captioning.card import card
 from capdec_core.captioning.checkpoint import BRIDGE, CARD, FACTS, TOKENIZER, WEIGHTS, Facts, in_precision
@@ -55,15 +54,18 @@ def write_checkpoint(cell_id: str, profile: Profile, store: CellStore, folder: P
         CapdecError: see `read_speaker`; or the cell was trained on another corpus or encoder than the profile's.
     """
     speaker = read_speaker(cell_id, store)
-    cell, moves = speaker.trained, speaker.bridge.moves
-    material = prepare(profile, "cpu", _wanted(moves))
+    cell, moves = speaker.trained, Bridge(speaker.bridge.moves)
+    sees_images = moves.sight is not Sight.NEVER
+    material = prepare(profile, "cpu", Wanted(frozenset({None}) if sees_images else frozenset()))
     _require_same(cell, material, profile)
     scores = {key: t for key, t in store.scores(speaker.source).items() if key.endswith("/image")}
     captioner = Captioner.load(store.path(cell) / CAPTIONER).half()
     captioner.save(folder / WEIGHTS)
     material.load_tokenizer().save(folder / TOKENIZER)
-    if moves:
-        in_precision(_fitted(moves, material), torch.float16).save(folder / BRIDGE)
+    if moves.learns:
+        known = material.fitting_material()
+        fitted = moves.fit(known.texts, known.images, known.clusters)
+        in_precision(fitted, torch.float16).save(folder / BRIDGE)
     facts = Facts(
         profile=profile.name,
         corpus=profile.corpus.name,
@@ -77,23 +79,12 @@ def write_checkpoint(cell_id: str, profile: Profile, store: CellStore, folder: P
         signatures={key: table["signature"] for key, table in scores.items()},
         licence=LICENCE,
         sources=_sources(profile),
-        bridge=file_digest(folder / BRIDGE) if moves else None,
+        bridge=file_digest(folder / BRIDGE) if moves.learns else None,
     )
     parameters = sum(parameter.numel() for parameter in captioner.parameters())
     write_atomic(folder / CARD, card(facts, speaker, parameters))
     write_json(folder / FACTS, asdict(facts))
     return facts
-
-
-def _wanted(moves: Sequence[Move]) -> Wanted:
-    """Return what the moves are fitted on beside captions."""
-    sees = any(move.sight is not Sight.NEVER for move in moves)
-    return Wanted(frozenset({None}) if sees else frozenset())
-
-
-def _fitted(moves: tuple[Move, ...], material: Material) -> FittedBridge:
-    known = material.fitting_material()
-    return Bridge(moves).fit(known.texts, known.images, known.clusters)
 
 
 def _require_same(cell: CellConfig, material: Material, profile: Profile) -> None:

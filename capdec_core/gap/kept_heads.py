@@ -1,12 +1,12 @@
 """The temperature experiment's heads, each trained once: what was measured of them is kept as files."""
 
-import hashlib
-from collections.abc import Iterator
 from dataclasses import asdict
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
 from capdec_core.cell import fingerprint_of
 from capdec_core.encoders.heads import Pairs
@@ -14,6 +14,7 @@ from capdec_core.files import digest, read_json, write_json
 from capdec_core.gap.core import Geometry
 from capdec_core.gap.heads import KINDS, HeadKind, HeadRun, train_heads
 from capdec_core.profiles import GeometrySettings
+from capdec_core.resume import tensor_digest
 
 CODE = ("budget.py", "embeddings.py", "encoders/heads.py", "encoders/towers_heads.py", "gap")
 """Modules that decide what is measured."""
@@ -24,23 +25,19 @@ def kept_heads(folder: Path, train: Pairs, test: Pairs, settings: GeometrySettin
 
     Each is written as soon as it is trained, under a name that tells features, settings and code.
     """
-    common = [_digest(train), _digest(test), settings.dim, settings.hidden, asdict(settings.training)]
-    common.append(fingerprint_of(CODE))
-    return [_kept(folder, train, test, run, settings, common) for run in _runs(settings)]
-
-
-_Run = tuple[HeadKind, float, int]
-
-
-def _runs(settings: GeometrySettings) -> Iterator[_Run]:
-    for kind in KINDS:
-        for scale in settings.scales:
-            for seed in range(settings.seeds):
-                yield kind, scale, seed
+    common = [*(_digest(pairs) for pairs in (train, test)), settings.dim, settings.hidden]
+    common += [asdict(settings.training), fingerprint_of(CODE)]
+    runs = product(KINDS, settings.scales, range(settings.seeds))
+    return [_kept(folder, train, test, run, settings, common) for run in runs]
 
 
 def _kept(
-    folder: Path, train: Pairs, test: Pairs, run: _Run, settings: GeometrySettings, common: list[Any]
+    folder: Path,
+    train: Pairs,
+    test: Pairs,
+    run: tuple[HeadKind, float, int],
+    settings: GeometrySettings,
+    common: list[Any],
 ) -> HeadRun:
     path = folder / f"{digest([*common, *run])[:16]}.json"
     if not path.is_file():
@@ -68,7 +65,4 @@ def _geometry(table: dict[str, Any]) -> Geometry:
 
 
 def _digest(pairs: Pairs) -> str:
-    whole = hashlib.sha256()
-    for part in pairs:
-        whole.update(np.ascontiguousarray(part).data)
-    return whole.hexdigest()
+    return tensor_digest(*(torch.from_numpy(np.ascontiguousarray(part)) for part in pairs))

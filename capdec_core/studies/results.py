@@ -123,7 +123,7 @@ class Results:
         if metric not in BLEU:
             raise ValueError(f"no interval for {metric}")
         order = BLEU.index(metric)
-        tables = [np.array(table["statistics"]) for table in self.scores(condition, split)]
+        tables = [table["statistics"] for table in self.scores(condition, split)]
         return lambda counts: np.stack(
             [bleu_from_statistics(table, counts)[:, order] for table in tables], axis=1
         )
