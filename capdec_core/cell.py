@@ -13,6 +13,7 @@ from capdec_core.paths import PACKAGE
 Source = Literal["text", "image", "blank"]
 
 DECIDING_CODE = (
+    "attention.py",
     "noise",
     "batches.py",
     "bridges",

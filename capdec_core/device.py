@@ -45,8 +45,35 @@ def cores() -> int:
     return len(os.sched_getaffinity(0))
 
 
-def autocast(device: torch.device) -> AbstractContextManager:
-    """Return a context in which models compute in bfloat16 where a CUDA device has it, and as they are elsewhere."""
-    if device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False):
-        return torch.autocast("cuda", torch.bfloat16)
-    return nullcontext()
+WORTH_CASTING = 1 << 20
+"""Parameters from which on bfloat16 saves a CPU with units for it more of a training step than casts to it take."""
+
+
+def training_dtype(device: torch.device, parameters: int) -> torch.dtype:
+    """Return what a model of so many parameters computes in when it is trained; its weights are float32 always.
+
+    That is bfloat16 where a CUDA device has it, or a CPU has matrix units for it (AMX) and the model is large enough.
+    """
+    if device.type == "cuda":
+        return torch.bfloat16 if _has_bfloat16() else torch.float32
+    pays = parameters >= WORTH_CASTING and has_matrix_units()
+    return torch.bfloat16 if pays else torch.float32
+
+
+def has_matrix_units() -> bool:
+    """Tell whether the CPU multiplies matrices of bfloat16 in hardware (AMX); False where torch is too old to say."""
+    return getattr(torch.cpu, "get_capabilities", dict)().get("amx_bf16", False)
+
+
+def autocast(device: torch.device, dtype: torch.dtype | None = None) -> AbstractContextManager:
+    """Return a context in which models compute in `dtype`: by default bfloat16 where CUDA has it, else float32.
+
+    A CPU's default is float32 so that embeddings are the same on every machine.
+    """
+    if dtype is None:
+        dtype = torch.bfloat16 if device.type == "cuda" and _has_bfloat16() else torch.float32
+    return nullcontext() if dtype == torch.float32 else torch.autocast(device.type, dtype)
+
+
+def _has_bfloat16() -> bool:
+    return torch.cuda.is_bf16_supported(including_emulation=False)

@@ -15,6 +15,12 @@ from torch.nn import functional as F
 from transformers import GPT2LMHeadModel, PreTrainedModel
 from transformers.models.gpt2.modeling_gpt2 import GPT2Attention, GPT2Block
 
+from capdec_core.attention import attend
+
+TILE = 32
+"""Under autocast, places come in multiples of this: matrix units work in tiles, and a CPU's library makes a kernel for
+each shape that it meets, which takes longer than the product."""
+
 
 @dataclass(frozen=True)
 class Grid:
@@ -69,8 +75,13 @@ class Continuation:
 
     @classmethod
     def of(cls, lengths: Tensor, prefix: int, width: int, total: int | None) -> "Continuation":
-        """`total` is the sum of the lengths, known on the host; None: padded places are computed like others."""
+        """`total` is the sum of the lengths, known on the host; None: padded places are computed like others.
+
+        Under autocast up to `TILE` - 1 padded places are taken for real, so that the number of inputs is a multiple.
+        """
         rows = len(lengths)
+        if total is not None and torch.is_autocast_enabled(lengths.device.type):
+            total += min(-(rows * prefix + total) % TILE, rows * width - total)
         place = torch.arange(prefix + width, device=lengths.device)
         real = place < (prefix + lengths).unsqueeze(1)
         seen = Grid.of(real, None if total is None else rows * prefix + total)
@@ -135,7 +146,7 @@ def _attended(
     queries, keys, values = (
         part.unflatten(-1, (attention.num_heads, -1)).transpose(1, 2) for part in (query, key, value)
     )
-    mixed = F.scaled_dot_product_attention(
+    mixed = attend(
         queries,
         keys,
         values,

@@ -10,7 +10,8 @@ from typing import Literal, get_args
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
+
+from capdec_core.attention import attend
 
 MapperKind = Literal["mlp", "linear", "transformer"]
 
@@ -120,7 +121,7 @@ class Attention(nn.Module):
             part.unflatten(-1, (self.heads, -1)).transpose(1, 2)
             for part in (self.to_queries(x[:, first:]), keys, values)
         ]
-        mixed = F.scaled_dot_product_attention(*split)
+        mixed = attend(*split)
         return self.project(mixed.transpose(1, 2).flatten(-2))
 
 

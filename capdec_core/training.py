@@ -16,7 +16,7 @@ from capdec_core.batches import Batch, PackedCaptions, batches
 from capdec_core.bridges import FittedBridge
 from capdec_core.budget import Budget
 from capdec_core.captioner import Captioner
-from capdec_core.device import autocast
+from capdec_core.device import autocast, training_dtype
 from capdec_core.errors import CapdecError
 from capdec_core.language_model import language_model_loss
 from capdec_core.noise import NoNoise, Perturbation
@@ -38,7 +38,8 @@ class TrainingRecord:
     cosine between an embedding and its perturbed self, None without embeddings. `seconds` counts training
     only, the part before a resume included; runs that were trained side by side share theirs equally.
     `peak_memory` (bytes) is the device's on CUDA, the whole process's otherwise. `side_by_side` is how many
-    runs were trained in one program, `processes` how many processes, a device each, shared this one.
+    runs were trained in one program, `processes` how many processes, a device each, shared this one. `precision` is
+    what products were computed in: "float32" or "bfloat16".
     """
 
     losses: list[float]
@@ -48,6 +49,7 @@ class TrainingRecord:
     peak_memory: int
     side_by_side: int = 1
     processes: int = 1
+    precision: str = "float32"
 
 
 class CaptionLoss(nn.Module):
@@ -213,16 +215,17 @@ def fit(
 ) -> list[TrainingRecord]:
     """Run the steps that are left, and return each run's record; the module is left in evaluation mode.
 
-    Nothing in the loop waits for the device but a checkpoint. On CUDA, models compute in bfloat16 with float32
-    weights where the hardware has it.
+    Nothing in the loop waits for the device but a checkpoint. Models compute in bfloat16 with float32 weights where
+    the hardware has it and that pays (`training_dtype`).
     """
     packed = captions.to(state.device)
+    dtype = training_dtype(state.device, sum(weight.numel() for weight in state.module.parameters()))
     with torch.random.fork_rng(devices=[state.device] if state.device.type == "cuda" else []):
         torch.manual_seed(state.identity["seeds"][0])
         done = state.restore(checkpoint) if checkpoint is not None else 0
         began = time.perf_counter() - state.seconds
         for step, batch in zip(range(done, budget.steps), order(done), strict=False):
-            with autocast(state.device):
+            with autocast(state.device, dtype):
                 losses, cosines = step_loss(step, batch, *packed.padded(batch.rows, batch.width))
             _descend(state.optimizer, losses.sum(), budget.rate(step))
             state.history[step, 0], state.history[step, 1] = losses.detach(), cosines
@@ -231,7 +234,7 @@ def fit(
             if checkpoint is not None and _is_due(budget, step + 1):
                 state.save(checkpoint, step + 1, time.perf_counter() - began)
     state.module.eval()
-    return _records(state, began)
+    return _records(state, began, dtype)
 
 
 def _is_due(budget: Budget, done: int) -> bool:
@@ -246,7 +249,7 @@ def _descend(optimizer: torch.optim.Optimizer, loss: Tensor, rate: float) -> Non
     optimizer.zero_grad(set_to_none=True)
 
 
-def _records(state: RunState, began: float) -> list[TrainingRecord]:
+def _records(state: RunState, began: float, dtype: torch.dtype) -> list[TrainingRecord]:
     history = state.history.cpu()  # waits for the device
     seconds, runs = time.perf_counter() - began, history.shape[2]
     return [
@@ -257,6 +260,7 @@ def _records(state: RunState, began: float) -> list[TrainingRecord]:
             steps=len(losses),
             peak_memory=peak_memory(state.device),
             side_by_side=runs,
+            precision=str(dtype).removeprefix("torch."),
         )
         for losses, cosines in history.permute(2, 1, 0)
     ]

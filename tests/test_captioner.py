@@ -8,7 +8,9 @@ import torch
 from tiny import DIM, EOS, VOCABULARY, padded, random_captions, tiny_config, unit_rows
 
 from capdec_core.captioner import Captioner, CaptionerConfig, load_language_model, save_language_model
+from capdec_core.device import autocast
 from capdec_core.errors import CapdecError
+from capdec_core.gpt2 import TILE
 from capdec_core.language_model import LanguageModelConfig, build_language_model, language_model_loss
 
 CAPTIONS = [*random_captions(20), [0], [0, 0, 0]]
@@ -53,12 +55,33 @@ def test_without_padding_loss_and_gradients_are_the_same(kind, tuned):
     torch.testing.assert_close(each, captioner.loss(embeddings, tokens, lengths, per_sample=True))
 
 
-def test_no_layer_computes_padding():
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_no_layer_computes_padding_but_what_fills_a_tile_of_bfloat16(dtype):
     captioner, seen = Captioner(tiny_config()), []
     for layer in (captioner.language_model.transformer.h[0].mlp, captioner.language_model.lm_head):
-        layer.register_forward_hook(lambda _, args, __: seen.append(args[0].shape))
-    captioner.loss(unit_rows(2), torch.tensor([[1, 2, 0, 0], [3, 4, 5, 6]]), torch.tensor([2, 4]), total=6)
-    assert seen == [(2 * 3 + 6, 32), (6 + 2, 32)]
+        layer.register_forward_hook(lambda _, args, __: seen.append(len(args[0])))
+    tokens, lengths = padded(random_captions(40))
+    real = int(lengths.sum())
+    with autocast(torch.device("cpu"), dtype):
+        captioner.loss(unit_rows(40), tokens, lengths, total=real)
+    inputs, read = seen
+    filled = -(40 * 3 + real) % TILE if dtype == torch.bfloat16 else 0
+    assert (inputs, read) == (40 * 3 + real + filled, 40 + real + filled)
+    assert filled < 40 * 12 - real
+
+
+def test_bfloat16_computes_the_same_loss_and_gradients_up_to_its_rounding():
+    captioner = Captioner(tiny_config("transformer"), seed=3)
+    embeddings, (tokens, lengths) = unit_rows(len(CAPTIONS)), padded(CAPTIONS)
+    weights, total = list(captioner.parameters()), int(lengths.sum())
+    exact = captioner.loss(embeddings, tokens, lengths, total=total)
+    with autocast(torch.device("cpu"), torch.bfloat16):
+        rounded = captioner.loss(embeddings, tokens, lengths, total=total)
+    assert rounded.dtype == torch.float32
+    torch.testing.assert_close(rounded, exact, atol=0.0, rtol=2**-8)
+    for ours, theirs in zip(*(torch.autograd.grad(loss, weights) for loss in (rounded, exact)), strict=True):
+        assert ours.dtype == torch.float32
+        assert (ours - theirs).norm() < 0.05 * theirs.norm() + 1e-6
 
 
 def test_gradients_are_gpt2s_own():

@@ -13,6 +13,7 @@ from transformers import get_linear_schedule_with_warmup
 from capdec_core.batches import PackedCaptions, batches
 from capdec_core.captioner import Captioner
 from capdec_core.decoding import greedy
+from capdec_core.device import training_dtype
 from capdec_core.errors import CapdecError
 from capdec_core.language_model import build_language_model
 from capdec_core.noise import Gaussian, NoNoise, NormalisedGradient, Perturbation
@@ -198,6 +199,37 @@ def test_the_record_tells_the_cosine_and_the_losses():
     assert record.mean_cosine == pytest.approx((1 + 16 * 0.1) ** -0.5, abs=0.08)
     assert len(record.losses) == record.steps == 12
     assert record.peak_memory > 1e6
+
+
+AMX = {"avx512_bf16": True, "amx_bf16": True}
+
+
+@pytest.mark.parametrize(
+    ("capabilities", "parameters", "expected"),
+    [
+        (AMX, 2_089_152, torch.bfloat16),
+        (AMX, 181_824, torch.float32),
+        ({"avx512_bf16": True, "amx_bf16": False}, 2_089_152, torch.float32),
+        ({}, 124_439_808, torch.float32),
+    ],
+)
+def test_a_cpu_trains_large_models_in_bfloat16_where_it_has_matrix_units_for_it(
+    capabilities, parameters, expected, monkeypatch
+):
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities)
+    assert training_dtype(torch.device("cpu"), parameters) == expected
+
+
+@pytest.mark.parametrize("noise", [Gaussian(0.1), NormalisedGradient(0.1)])
+def test_training_in_bfloat16_goes_as_in_float32_and_the_record_says_so(noise, monkeypatch):
+    _, exact = run(noise)
+    monkeypatch.setattr("capdec_core.training.training_dtype", lambda *_: torch.bfloat16)
+    captioner, rounded = run(noise)
+    assert (exact.precision, rounded.precision) == ("float32", "bfloat16")
+    assert rounded.losses != exact.losses
+    assert rounded.losses == pytest.approx(exact.losses, rel=0.01)
+    assert {weight.dtype for weight in captioner.parameters()} == {torch.float32}
+    assert weights(captioner) == weights(run(noise)[0])
 
 
 def test_a_trained_captioner_tells_its_captions_and_stops():
