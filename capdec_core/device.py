@@ -62,7 +62,7 @@ def training_dtype(device: torch.device, parameters: int) -> torch.dtype:
 
 def has_matrix_units() -> bool:
     """Tell whether the CPU multiplies matrices of bfloat16 in hardware (AMX); False where torch is too old to say."""
-    return getattr(torch.cpu, "get_capabilities", dict)().get("amx_bf16", False)
+    return hasattr(torch.cpu, "get_capabilities") and bool(torch.cpu.get_capabilities().get("amx_bf16"))
 
 
 def autocast(device: torch.device, dtype: torch.dtype | None = None) -> AbstractContextManager:

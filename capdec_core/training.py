@@ -88,7 +88,7 @@ def train(
     `NoNoise`, which adds nothing to them, they may have any norm. `noise` is asked at every step for
     `noise.perturb(x, generator=..., loss=...)` with the batch's rows, a generator of `seed`, and a closure that
     gives each sample's own loss (batch,) at any x; it returns rows of the same shape.
-    `progress` is called with (steps done, steps). On a CPU the same arguments give the same bytes, and so
+    `progress` is called with (steps done, steps). On one CPU the same arguments give the same bytes, and so
     does a run that was cut off and resumed from `checkpoint`. Afterwards the captioner is in evaluation mode.
 
     Raises CapdecError if counts or lengths do not fit, or the checkpoint is another run's.
