@@ -10,8 +10,8 @@ from torch.nn import functional as F
 def attend(queries: Tensor, keys: Tensor, values: Tensor, **settings: Any) -> Tensor:
     """Return `F.scaled_dot_product_attention` of (batch, heads, length, width).
 
-    Where a CPU computes in bfloat16 this is done in float32, and returned so: PyTorch's attention over a few places
-    takes some twenty times as long in bfloat16, as it makes its kernels anew for every length.
+    Where a CPU computes in bfloat16 this is done in float32, and returned so: over a few places, PyTorch's attention
+    with its gradient takes about ten times as long in bfloat16 there.
     """
     if queries.device.type == "cpu" and queries.dtype == torch.bfloat16:
         with torch.autocast("cpu", enabled=False):
