@@ -52,12 +52,11 @@ WORTH_CASTING = 1 << 20
 def training_dtype(device: torch.device, parameters: int) -> torch.dtype:
     """Return what a model of so many parameters computes in when it is trained; its weights are float32 always.
 
-    That is bfloat16 where a CUDA device has it, or a CPU has matrix units for it (AMX) and the model is large enough.
+    That is `default_dtype`, and bfloat16 on a CPU with matrix units for it (AMX) if the model is large enough.
     """
-    if device.type == "cuda":
-        return torch.bfloat16 if _has_bfloat16() else torch.float32
-    pays = parameters >= WORTH_CASTING and has_matrix_units()
-    return torch.bfloat16 if pays else torch.float32
+    if device.type == "cpu" and parameters >= WORTH_CASTING and has_matrix_units():
+        return torch.bfloat16
+    return default_dtype(device)
 
 
 def has_matrix_units() -> bool:
@@ -65,15 +64,14 @@ def has_matrix_units() -> bool:
     return hasattr(torch.cpu, "get_capabilities") and bool(torch.cpu.get_capabilities().get("amx_bf16"))
 
 
+def default_dtype(device: torch.device) -> torch.dtype:
+    """Return bfloat16 where a CUDA device has it, else float32: on CPUs embeddings are the same whatever they have."""
+    if device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False):
+        return torch.bfloat16
+    return torch.float32
+
+
 def autocast(device: torch.device, dtype: torch.dtype | None = None) -> AbstractContextManager:
-    """Return a context in which models compute in `dtype`: by default bfloat16 where CUDA has it, else float32.
-
-    A CPU's default is float32 so that embeddings are the same on every machine.
-    """
-    if dtype is None:
-        dtype = torch.bfloat16 if device.type == "cuda" and _has_bfloat16() else torch.float32
+    """Return a context in which models compute in `dtype`, by default the device's `default_dtype`."""
+    dtype = dtype or default_dtype(device)
     return nullcontext() if dtype == torch.float32 else torch.autocast(device.type, dtype)
-
-
-def _has_bfloat16() -> bool:
-    return torch.cuda.is_bf16_supported(including_emulation=False)
