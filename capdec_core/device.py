@@ -46,22 +46,26 @@ def cores() -> int:
 
 
 WORTH_CASTING = 1 << 20
-"""Parameters from which on bfloat16 saves a CPU with units for it more of a training step than casts to it take."""
+"""Parameters from which on bfloat16 saves a CPU that has it more of a training step than casts to it take."""
 
 
 def training_dtype(device: torch.device, parameters: int) -> torch.dtype:
     """Return what a model of so many parameters computes in when it is trained; its weights are float32 always.
 
-    That is `default_dtype`, and bfloat16 on a CPU with matrix units for it (AMX) if the model is large enough.
+    That is `default_dtype`, and bfloat16 on a CPU that multiplies it if the model is large enough.
     """
-    if device.type == "cpu" and parameters >= WORTH_CASTING and has_matrix_units():
+    if device.type == "cpu" and parameters >= WORTH_CASTING and multiplies_bfloat16():
         return torch.bfloat16
     return default_dtype(device)
 
 
-def has_matrix_units() -> bool:
-    """Tell whether the CPU multiplies matrices of bfloat16 in hardware (AMX); False where torch is too old to say."""
-    return hasattr(torch.cpu, "get_capabilities") and bool(torch.cpu.get_capabilities().get("amx_bf16"))
+def multiplies_bfloat16() -> bool:
+    """Tell whether the CPU multiplies bfloat16 in hardware: in matrix units (AMX) or in vectors (AVX-512 BF16).
+
+    False where torch is too old to say.
+    """
+    found = torch.cpu.get_capabilities() if hasattr(torch.cpu, "get_capabilities") else {}
+    return bool(found.get("amx_bf16") or found.get("avx512_bf16"))
 
 
 def default_dtype(device: torch.device) -> torch.dtype:

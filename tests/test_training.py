@@ -201,19 +201,21 @@ def test_the_record_tells_the_cosine_and_the_losses():
     assert record.peak_memory > 1e6
 
 
-AMX = {"avx512_bf16": True, "amx_bf16": True}
+MATRICES = {"avx512_bf16": True, "amx_bf16": True}
+VECTORS = {"avx512_bf16": True, "amx_bf16": False}
 
 
 @pytest.mark.parametrize(
     ("capabilities", "parameters", "expected"),
     [
-        (AMX, 2_089_152, torch.bfloat16),
-        (AMX, 181_824, torch.float32),
-        ({"avx512_bf16": True, "amx_bf16": False}, 2_089_152, torch.float32),
+        (MATRICES, 2_089_152, torch.bfloat16),
+        (VECTORS, 2_089_152, torch.bfloat16),
+        (MATRICES, 181_824, torch.float32),
+        ({"avx512_bf16": False, "amx_bf16": False}, 2_089_152, torch.float32),
         ({}, 124_439_808, torch.float32),
     ],
 )
-def test_a_cpu_trains_large_models_in_bfloat16_where_it_has_matrix_units_for_it(
+def test_a_cpu_trains_large_models_in_bfloat16_where_it_multiplies_it(
     capabilities, parameters, expected, monkeypatch
 ):
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities)
