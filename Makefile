@@ -59,8 +59,9 @@ bench: $(READY)  ## Speed against the reference recipe, as ratios (an hour on tw
 lock: $(READY)  ## Resolve pyproject.toml into requirements.lock and environment.yml
 	@$(BIN)/python scripts/make_lock.py
 
-sync: $(READY)  ## Bring each notebook and its paired script together, with the repository's address and tag
+sync: $(READY)  ## Bring notebooks and paired scripts together; write address, tag and reference results where they are told
 	@$(BIN)/python scripts/stamp.py
+	@$(BIN)/python scripts/headlines.py
 	@$(BIN)/jupytext --quiet --sync notebooks/[0-9]*.py
 
 clean:  ## Remove results and caches; the environment and committed artefacts stay

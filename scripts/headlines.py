@@ -1,0 +1,105 @@
+"""Write what the reference results say about photographs into the README, between two marks.
+
+Every number comes from `results/reference`; after new reference results, `make sync`.
+"""
+
+import json
+import re
+import textwrap
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from capdec_core.reference.manifest import read_manifest
+from capdec_core.reference.read import reference_folder
+from capdec_core.statistics import Estimate
+from capdec_core.studies.bridges_grid import GAUSSIAN, IMAGES, NOISY_PROJECTION, NONE, WAYS
+from capdec_core.studies.bridges_in_domain import TABLE, InDomain
+from capdec_core.tables import with_interval
+
+README = Path(__file__).resolve().parent.parent / "README.md"
+PROFILE = "flickr8k"
+BEGIN, END = "<!-- headlines: written by make sync -->\n", "<!-- end of headlines -->"
+WIDTH = 120
+SHOWN = [family for family in WAYS if not family.endswith(("pairs", "clusters"))]
+"""Ways that are listed; noise shaped by a covariance is in the report alone."""
+
+
+def headlines() -> str:
+    """Return the README's paragraphs and table about the reference results of `PROFILE`."""
+    manifest = read_manifest(reference_folder(PROFILE), PROFILE)
+    table = pd.read_csv(reference_folder(PROFILE) / TABLE)
+    scores = table[(table.kind == "score") & (table.metric == "CIDEr")]
+    best = {family: found for family in SHOWN if (found := InDomain(manifest, scores).best(family))}
+    order = sorted(best, key=lambda family: -best[family][1].value)
+    rows = [
+        f"| {WAYS[family].title} | {WAYS[family].source} | {label} | {_points(estimate)} | {estimate.n_seeds} |"
+        for family in order
+        for label, estimate in [best[family]]
+    ]
+    return "\n".join(
+        [
+            textwrap.fill(
+                _in_short(manifest["settings"], {name: score for name, (_, score) in best.items()}), WIDTH
+            ),
+            "",
+            "| way over the gap | from | setting that validation images chose | CIDEr | seeds |",
+            "|---|---|---|---|---|",
+            *rows,
+            "",
+            textwrap.fill(_verdicts(), WIDTH, break_on_hyphens=False),
+        ]
+    )
+
+
+def _points(score: Estimate) -> str:
+    return with_interval(score.value, score.low, score.high)
+
+
+def _in_short(settings: Mapping[str, Any], scores: Mapping[str, Estimate]) -> str:
+    """Return what was measured, and the ways that matter most beside no noise and the captioner trained on images."""
+    none, images = scores[NONE], scores[IMAGES]
+    gaussian, memory = (
+        f"{scores[family].value / none.value:.1f} times the former and {scores[family].value / images.value:.0%}"
+        for family in (GAUSSIAN, NOISY_PROJECTION)
+    )
+    training = settings["training"]
+    return (
+        f"On Flickr8k's {settings['corpus']['sizes']['test']:,} test images, with packaged towers and a small GPT-2 "
+        f"that is trained for {training['steps']:,} batches of {training['batch_size']}, a decoder that has only "
+        f"ever read text scores {_points(none)} points of CIDEr without noise, and one trained on the images "
+        f"{_points(images)}. Gaussian noise reaches {gaussian} of the latter; noise with a memory of captions "
+        f"{memory}. Beams of {settings['decoding']['beams']}; 95% intervals over images and seeds."
+    )
+
+
+def _verdicts() -> str:
+    """Return how many claims of studies and papers stand, for every profile with reference results."""
+    told = []
+    for profile in sorted(
+        path.parent.name for path in reference_folder(PROFILE).parent.glob("*/manifest.json")
+    ):
+        claims = json.loads((reference_folder(profile) / "ledger.json").read_text(encoding="utf-8"))["claims"]
+        verdicts = pd.Series([claim["verdict"] for claim in claims]).value_counts()
+        told.append(f"`{profile}`: " + ", ".join(f"{count} {name}" for name, count in verdicts.items()))
+    return (
+        "Claims of the studies and papers by verdict, each with its test in chapter 9's ledger: "
+        f"{'; '.join(told)}. `make report PROFILE={PROFILE}` shows all of it from `results/reference/`."
+    )
+
+
+def written(text: str) -> str:
+    """Return a README with the paragraphs of now between its marks."""
+    block = f"{BEGIN}{headlines()}\n{END}"
+    return re.sub(f"{re.escape(BEGIN)}.*?{re.escape(END)}", lambda _: block, text, flags=re.DOTALL)
+
+
+def main() -> None:
+    """Rewrite the README in place."""
+    README.write_text(written(README.read_text(encoding="utf-8")), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
