@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 
 from capdec_core.chart_parts import spoken
+from capdec_core.studies.bridges_grid import WAYS
 from capdec_core.studies.bridges_law import LawTest
 
 
@@ -44,6 +45,20 @@ def of_law(tests: Sequence[LawTest]) -> str:
         for t in tests
     ]
     return f"Validation CIDEr against the variance of Gaussian noise. {'; '.join(rows)}."
+
+
+def of_lengths(lengths: pd.DataFrame, laws: Mapping[int, LawTest]) -> str:
+    """Describe `figures_bridges.lengths_figure`: every curve's values, then the best variance at each length."""
+    curves = []
+    for (series, variance), rows in lengths.groupby(["series", "variance"], dropna=False, sort=False):
+        name = f"variance {variance:g}" if math.isfinite(variance) else WAYS[series].title
+        values = ", ".join(f"{row['steps']:,}: {_score(row)}" for row in rows.to_dict("records"))
+        curves.append(f"{name}: {values}")
+    best = [f"{steps:,}: {test.best:.3g} ({test.low:.3g} to {test.high:.3g})" for steps, test in laws.items()]
+    return (
+        f"CIDEr in points with 95% intervals by steps of training. {'; '.join(curves)}. "
+        f"Best variance on validation images by steps: {', '.join(best)}."
+    )
 
 
 def of_beside(table: pd.DataFrame) -> str:

@@ -8,13 +8,16 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from matplotlib import colormaps
 from matplotlib.axes import Axes
+from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from capdec_core.chart_parts import curve, doublings, estimate
-from capdec_core.chart_style import INK, MUTED, PAPER, POINTS, Mark, style
+from capdec_core.chart_style import CONTROLS, INK, MUTED, PAPER, POINTS, Mark, style
 from capdec_core.figures import spread
+from capdec_core.studies.bridges_grid import GAUSSIAN, NONE, WAYS
 from capdec_core.studies.bridges_law import LawTest
 from capdec_core.tables import p_text
 
@@ -148,6 +151,46 @@ def law_figure(tests: Sequence[LawTest]) -> Figure:
         axes.set(xlabel=f"Variance of the Gaussian noise{', as a multiple of v*' if solved else ''}")
         axes.set_ylabel("CIDEr of captions of validation images,\nas a share of the best")
         figure.legend(loc="outside upper left", ncols=2, fontsize=9)
+    return figure
+
+
+def lengths_figure(lengths: pd.DataFrame, laws: Mapping[int, LawTest]) -> Figure:
+    """Draw test CIDEr by steps of training, a curve a variance, and beside it the best variance on validation images.
+
+    Args:
+        lengths: `Bridges.lengths`.
+        laws: `Bridges.length_laws`; the dotted line is the law's variance, where it has one.
+    """
+    with style():
+        figure = Figure(figsize=(7.7, 4.6))
+        left, right = figure.subplots(1, 2, width_ratios=(3, 2))
+        for series, rows in lengths[lengths.series != GAUSSIAN].groupby("series"):
+            mark = Mark(INK, "sD"[series == NONE], CONTROLS[series].line)
+            curve(left, rows.steps, rows, "CIDEr", mark, label=WAYS[series].title)
+        noisy = lengths[lengths.series == GAUSSIAN]
+        for place, (variance, rows) in enumerate(noisy.groupby("variance")):
+            shade = to_hex(colormaps["viridis"](0.25 + 0.5 * place / max(1, noisy.variance.nunique() - 1)))
+            mark = Mark(shade, "ov^<>PXdp"[place % 9])
+            curve(left, rows.steps, rows, "CIDEr", mark, label=f"Variance {variance:g}", elinewidth=0.8)
+        best = np.array([(test.best, test.low, test.high) for test in laws.values()])
+        errors = [best[:, 0] - best[:, 1], best[:, 2] - best[:, 0]]
+        right.errorbar(list(laws), best[:, 0], yerr=errors, color=INK, marker="o")
+        predicted = next(iter(laws.values())).curve.predicted
+        if np.isfinite(predicted):
+            right.axhline(predicted, color=MUTED, linewidth=1.4, linestyle=(0, (1, 2)))
+            right.annotate(
+                "v*", (1.01, predicted), xycoords=("axes fraction", "data"), va="center", fontsize=9
+            )
+        right.set_yscale("log", base=2)
+        tried = next(iter(laws.values())).curve.variances
+        right.set_yticks(tried, [f"{variance:g}" for variance in tried])
+        right.minorticks_off()
+        for axes in (left, right):
+            doublings(axes, lengths.steps)
+            axes.set_xlabel("Steps of training")
+        left.set_ylabel(QUALITY)
+        right.set_ylabel("Best variance on validation images")
+        figure.legend(loc="outside upper left", ncols=4, fontsize=9)
     return figure
 
 

@@ -328,6 +328,48 @@ def test_nothing_on_a_front_is_beaten(study: Bridges) -> None:
         assert study.ranking.CIDEr.max() in front.CIDEr.tolist()
 
 
+# How long the decoder is trained.
+
+
+def test_other_lengths_of_training_stand_beside_the_profiles_own() -> None:
+    """More training favours more noise and no noise less, and is told so; what ways are chosen of stays as it was."""
+    own = SCENES.training.steps
+
+    def worth(condition: Condition) -> float:
+        steps = condition.training.steps if condition.training else own
+        if condition.train_on == "image":
+            return 0.5 + steps / (10 * own)
+        if condition.family in (GAUSSIAN, f"{own // 2} steps", f"{2 * own:,} steps") and condition.parameter:
+            return curve(condition, {own // 2: 0.002, own: 0.004, 2 * own: 0.012}[steps])
+        return 0.2 * own / steps if condition.label.startswith("No noise") else 0.5
+
+    longer = make_bridges(worth, lengths=[2 * own, own // 2], error=0.01)
+    assert list(longer.by_length) == [own // 2, own, 2 * own]
+    assert [test.best for test in longer.length_laws.values()] == [0.002, 0.004, 0.012]
+    trained = [c for c in longer.results.cells if c.training is not None]
+    assert {len(longer.results.cells[c]) for c in trained} == {1}
+    assert {longer.results.cells[c][0].training["steps"] for c in trained} == {own // 2, 2 * own}
+    assert len(trained) == 2 * (2 + len(SCENES.bridges.gaussian_variances))
+    assert not set(trained) & set(longer.choice.ways.values())
+    table = longer.lengths
+    assert table[(table.series == NONE)].CIDEr.round(1).tolist() == [0.4, 0.2, 0.1]
+    assert len(table) == len(trained) + 2 + len(SCENES.bridges.gaussian_variances)
+    told = prose.lengths(longer)
+    assert f"0.002 at {own // 2:,}, 0.004 at {own:,}, 0.012 at {2 * own:,} steps" in told
+    assert "2.0 at 270, 4.0 at 540, 8.0 at 1,080 steps times" in told
+    drawn = figures_bridges.lengths_figure(table, longer.length_laws)
+    assert svg_bytes(drawn).startswith(b"<?xml")
+    alt = descriptions_bridges.of_lengths(table, longer.length_laws)
+    assert alt.count("variance 0.004:") == alt.count("Trained on images:") == 1
+    groups = set(longer.groups)
+    assert {f"Trained for {own // 2} steps", f"Trained for {2 * own:,} steps"} <= groups
+
+
+def test_one_length_is_said_to_be_one(study: Bridges) -> None:
+    assert list(study.by_length) == [SCENES.training.steps]
+    assert prose.lengths(study) == "All captioners here are trained for one number of steps."
+
+
 # What is shown.
 
 

@@ -211,8 +211,9 @@ class BridgesSettings:
     `gaussian_variances` are some of chapter 2's; `variance` is one of them, with which noise of every shape is matched
     in cosine. `moved_variances` are those of the noise on texts that were moved. Of caption memories, `memory_sizes`
     count captions (all of them are tried too) and `temperature` divides the cosine. `rank` is that of the subspace in
-    which one image's captions differ most. Noise of the `headline_shapes` has several training seeds. `seeds` bounds
-    the trainings of whatever moves texts or shapes noise; None leaves them as many as the profile's.
+    which one image's captions differ most. Noise of the `headline_shapes` has several training seeds. `lengths` are
+    steps of other trainings, one seed each, of the captioners without noise, with plain Gaussian noise and on images.
+    `seeds` bounds the trainings of whatever moves texts or shapes noise; None leaves them as many as the profile's.
     """
 
     gaussian_variances: list[float]
@@ -222,6 +223,7 @@ class BridgesSettings:
     temperature: float
     rank: int
     headline_shapes: list[str]
+    lengths: list[int]
     seeds: int | None = None
 
 

@@ -15,6 +15,7 @@ from capdec_core.studies.bridges_grid import (
     GAUSSIAN,
     NONE,
     images_shifted,
+    of_other_lengths,
     projected,
     published,
     reduced,
@@ -50,7 +51,8 @@ def conditions(profile: Profile, seeds: int) -> list[Condition]:
     ]
     reference = next(c for c in gaussians if c.parameter == grid.variance)
     others = [*published(found), timed(reference, profile.decoding)]
-    return [*found, *others, *reduced(profile.calibration)]
+    lengths = of_other_lengths([*readers, images], grid.lengths, profile.training)
+    return [*found, *others, *reduced(profile.calibration), *lengths]
 
 
 def view(profile: Profile, results: Results, device: str) -> Bridges:

@@ -16,6 +16,7 @@ from capdec_core.bridges import (
     Sight,
 )
 from capdec_core.bridges.shaped import Shape, Source
+from capdec_core.budget import Budget
 from capdec_core.decoding import Beam
 from capdec_core.noise import Gaussian, cosine_for_variance, variance_for_cosine
 from capdec_core.profiles import BridgesSettings, CalibrationSettings, DecodingSettings
@@ -198,6 +199,27 @@ def reduced(settings: CalibrationSettings) -> list[Condition]:
         )
         for dim in settings.dims
         for variance in sorted(variance_for_cosine(cosine, dim) for cosine in settings.cosines)
+    ]
+
+
+def length_family(steps: int) -> str:
+    """Return the family of captioners that are trained for this many steps instead of the profile's."""
+    return f"{steps:,} steps"
+
+
+def of_other_lengths(readers: Sequence[Condition], lengths: Sequence[int], budget: Budget) -> list[Condition]:
+    """Return captioners trained for other numbers of steps, one seed each, on the schedule of `budget` so stretched."""
+    return [
+        replace(
+            reader,
+            family=length_family(steps),
+            label=f"{reader.label}, {length_family(steps)}",
+            seeds=1,
+            reads=("image",),
+            training=replace(budget, steps=steps),
+        )
+        for steps in sorted(lengths)
+        for reader in readers
     ]
 
 

@@ -13,7 +13,7 @@ from capdec_core.chart_style import POINTS
 from capdec_core.statistics import smallest_detectable_difference
 from capdec_core.studies import bridges_in_domain_prose
 from capdec_core.studies.bridges_claims import law_reason
-from capdec_core.studies.bridges_grid import GAUSSIAN, IMAGES, SHAPES_OF, WAYS
+from capdec_core.studies.bridges_grid import GAUSSIAN, IMAGES, NONE, SHAPES_OF, WAYS
 from capdec_core.studies.bridges_law import CAPTIONS, COSINES, MATCHED, NEARLY, LawTest
 from capdec_core.studies.bridges_tables import MIB
 from capdec_core.studies.bridges_tests import COMBINED, DECAP, RETRIEVAL, SHAPE, text_only_test
@@ -232,6 +232,48 @@ def dimensions(study: Bridges) -> str:
         f"Heads of other dimensions over the same encoder change both $d$ and $c$. There the law is {', '.join(told)}. "
         f"The best variance lies {', '.join(apart)} doublings from the law's, in this order, the whole embedding first."
     )
+
+
+def lengths(study: Bridges) -> str:
+    """Return how the scores and the best variance move with the length of training."""
+    if len(study.by_length) < 2:
+        return "All captioners here are trained for one number of steps."
+    first, last = min(study.by_length), max(study.by_length)
+    moves = [f"training without noise goes from {_at(study, first, NONE)} to {_at(study, last, NONE)}"]
+    if study.ceiling is not None:
+        moves.append(f"training on images from {_at(study, first, IMAGES)} to {_at(study, last, IMAGES)}")
+    best = [f"{test.best:g} at {steps:,}" for steps, test in study.length_laws.items()]
+    over = [
+        f"{_best_noise(study, steps) / _value(study, steps, NONE):.1f} at {steps:,}"
+        for steps in study.by_length
+    ]
+    law = study.law.curve.predicted
+    asked_for = f", while the law asks for {law:.3g} whatever the length" if math.isfinite(law) else ""
+    return (
+        f"Between {first:,} and {last:,} steps {'; '.join(moves)} points. The best variance on validation images is "
+        f"{', '.join(best)} steps{asked_for}. Of what the captioner without noise scores on test images, the one with "
+        f"this variance scores {', '.join(over)} steps times as much. At other lengths than the profile's there is one "
+        f"seed, so that these intervals say nothing of other seeds; all of this is exploratory."
+    )
+
+
+def _at(study: Bridges, steps: int, series: str) -> str:
+    row = _of_length(study, steps, series).iloc[0]
+    return with_interval(row.CIDEr, row.CIDEr_low, row.CIDEr_high)
+
+
+def _value(study: Bridges, steps: int, series: str) -> float:
+    return float(_of_length(study, steps, series).CIDEr.iloc[0])
+
+
+def _best_noise(study: Bridges, steps: int) -> float:
+    """Return the test CIDEr of the variance that validation images choose at this length."""
+    rows = _of_length(study, steps, GAUSSIAN)
+    return float(rows[rows.variance == study.length_laws[steps].best].CIDEr.iloc[0])
+
+
+def _of_length(study: Bridges, steps: int, series: str) -> pd.DataFrame:
+    return study.lengths[(study.lengths.steps == steps) & (study.lengths.series == series)]
 
 
 def power(study: Bridges) -> str:

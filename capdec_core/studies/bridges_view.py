@@ -24,6 +24,7 @@ from capdec_core.studies.bridges_grid import (
     SHAPES_OF,
     TIMED,
     WAYS,
+    length_family,
     reduced_family,
     sight,
 )
@@ -76,6 +77,8 @@ class Bridges(StudyView):
         """Return the heading under which tables list the condition."""
         if condition.dim is not None:
             return f"Gaussian noise, embedding reduced to d = {condition.dim}"
+        if condition.training is not None:
+            return f"Trained for {condition.family}"
         others = {PUBLISHED: "Settings as published", TIMED: "Timed alone"}
         return others.get(condition.family) or WAYS[condition.family].group
 
@@ -131,7 +134,9 @@ class Bridges(StudyView):
 
     def curve(self, dim: int | None = None) -> NoiseCurve:
         """Return the noise curve on validation images: of the profile's own embedding, or of a reduced one."""
-        gaussians = self.family(GAUSSIAN if dim is None else reduced_family(dim))
+        return self._curve(self.family(GAUSSIAN if dim is None else reduced_family(dim)), dim)
+
+    def _curve(self, gaussians: Sequence[Condition], dim: int | None = None) -> NoiseCurve:
         return NoiseCurve(
             encoder=self.profile.encoder.model,
             dim=dim or self.results.dim,
@@ -150,6 +155,35 @@ class Bridges(StudyView):
     def law(self) -> LawTest:
         """The law's test on the profile's own embedding."""
         return self.laws[0]
+
+    @cached_property
+    def by_length(self) -> dict[int, list[Condition]]:
+        """No noise, plain Gaussian noise by its variance and, where there are any, images, by steps of training."""
+        own = [self.none, *self.family(GAUSSIAN), *([self.ceiling] if self.ceiling else [])]
+        others = {steps: self.family(length_family(steps)) for steps in self.profile.bridges.lengths}
+        return dict(sorted(({self.profile.training.steps: own} | others).items()))
+
+    @cached_property
+    def lengths(self) -> pd.DataFrame:
+        """One row a captioner of `by_length`: `steps`, `series` (none, gaussian or trained on images), `variance`,
+        CIDEr of test captions with its interval."""
+        return pd.DataFrame(
+            [
+                {"steps": steps, "series": _series(c), "variance": c.parameter if c.parameter else math.nan}
+                | triple("CIDEr", self.results.interval(c, "CIDEr"))
+                for steps, found in self.by_length.items()
+                for c in found
+            ]
+        )
+
+    @cached_property
+    def length_laws(self) -> dict[int, LawTest]:
+        """The law's test at every number of steps, on validation captions."""
+        noisy = {
+            steps: [c for c in found if _series(c) == GAUSSIAN] for steps, found in self.by_length.items()
+        }
+        statistics = self.profile.statistics
+        return {steps: law_test(self._curve(found), statistics) for steps, found in noisy.items()}
 
     @cached_property
     def ranking(self) -> pd.DataFrame:
@@ -244,3 +278,10 @@ class Bridges(StudyView):
         """The conditions whose captions are printed."""
         families = (NONE, GAUSSIAN, PROJECTION, "linear adapter, noise", NEAREST, IMAGES)
         return [self.choice.ways[family] for family in families if family in self.choice.ways]
+
+
+def _series(condition: Condition) -> str:
+    """Return which curve over the length of training a captioner belongs to."""
+    if condition.train_on == "image":
+        return IMAGES
+    return GAUSSIAN if condition.parameter else NONE
