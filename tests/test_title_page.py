@@ -12,10 +12,11 @@ from pathlib import Path
 import pytest
 from PIL import Image
 from small_book import prose, write_notebook
-from small_captioner import CAPTIONS, ColourEncoder, material, profile, trained, write_cell
+from small_captioner import CAPTIONS, ColourEncoder, material, profile, trained, write_cell, write_decoded
 
 from capdec_core import paths
 from capdec_core.book import build_report
+from capdec_core.bridges import MeanShift
 from capdec_core.captioning import checkpoint, export, title_page
 from capdec_core.captioning.checkpoint import FACTS
 from capdec_core.captioning.export import write_checkpoint
@@ -104,6 +105,20 @@ def test_pictures_are_small_and_stand_in_the_page() -> None:
             assert image.height <= THUMBNAIL[1]
             assert max(image.width / THUMBNAIL[0], image.height / THUMBNAIL[1]) > 0.99
         assert len(data) < 60_000
+
+
+def test_a_captioner_of_moved_pictures_is_said_to_be_one(
+    tmp_path: Path, shipped: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "moved" not in photographs_part()
+    store = CellStore(tmp_path / "cells")
+    captioner, tokenizer = trained()
+    cell = write_decoded(store, write_cell(store, captioner, tokenizer), [MeanShift("image")])
+    monkeypatch.setattr(export, "prepare", lambda *_: material(tokenizer, tmp_path / "material"))
+    write_checkpoint(cell.id, profile(), store, shipped)
+    text = photographs_part()
+    assert "learned to speak from sentences alone" in text
+    assert f"that is moved ({MeanShift('image').label}), by what training pictures tell." in text
 
 
 def test_numbers_come_from_the_checkpoints_record(shipped: Path) -> None:

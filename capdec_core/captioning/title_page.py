@@ -7,9 +7,11 @@ from html import escape
 from PIL import Image
 
 from capdec_core import paths
+from capdec_core.bridges import Bridge, Sight
 from capdec_core.captioning.checkpoint import FACTS, Facts, has_shipped, load_shipped, read_facts
 from capdec_core.captioning.command import NO_WORDS, answers
 from capdec_core.captioning.packaged import PHOTOGRAPHS, Photograph
+from capdec_core.captioning.speaker import speaker_of
 from capdec_core.cell import code_fingerprint
 from capdec_core.chart_style import POINTS
 from capdec_core.errors import CapdecError
@@ -46,6 +48,7 @@ def photographs_part() -> str:
 
 def _introduction(facts: Facts) -> str:
     """Return the heading and what there is to know of the captioner, its score from its own record."""
+    speaker = speaker_of(facts.cell)
     scored = facts.scores.get("test/image", {}).get("CIDEr")
     score = (
         "" if scored is None else f", where it scores {POINTS * scored:.1f} points of CIDEr on test images"
@@ -53,9 +56,19 @@ def _introduction(facts: Facts) -> str:
     return (
         "## What a captioner says of photographs\n\n"
         "Under each picture stands the caption, as it came, of the captioner that ships with this project. "
-        f"{LEARNED[facts.cell['train_on']]} Its sentences are those of the corpus `{facts.corpus}`{score}; of what "
+        f"{LEARNED[speaker.trained.train_on]}{_moved(Bridge(speaker.bridge.moves))} "
+        f"Its sentences are those of the corpus `{facts.corpus}`{score}; of what "
         "they do not tell it knows little, and it says something all the same."
     )
+
+
+def _moved(bridge: Bridge) -> str:
+    """Return what is done to a picture's embedding before it is read, and whether that takes training pictures."""
+    if not bridge.moves:
+        return ""
+    moves = ", then ".join(move.label for move in bridge.moves)
+    looked = "" if bridge.sight is Sight.NEVER else ", by what training pictures tell"
+    return f" Before it reads a picture's embedding, that is moved ({moves}){looked}."
 
 
 def _captions() -> list[str]:
