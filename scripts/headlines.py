@@ -12,8 +12,9 @@ from typing import Any
 
 import pandas as pd
 
+from capdec_core.corpora import CROSS
 from capdec_core.reference.manifest import read_manifest
-from capdec_core.reference.read import reference_folder
+from capdec_core.reference.read import has_reference, reference_folder
 from capdec_core.statistics import Estimate
 from capdec_core.studies.bridges_grid import GAUSSIAN, IMAGES, NOISY_PROJECTION, NONE, WAYS
 from capdec_core.studies.bridges_in_domain import TABLE, InDomain
@@ -29,10 +30,7 @@ SHOWN = [family for family in WAYS if not family.endswith(("pairs", "clusters"))
 
 def headlines() -> str:
     """Return the README's paragraphs and table about the reference results of `PROFILE`."""
-    manifest = read_manifest(reference_folder(PROFILE), PROFILE)
-    table = pd.read_csv(reference_folder(PROFILE) / TABLE)
-    scores = table[(table.kind == "score") & (table.metric == "CIDEr")]
-    best = {family: found for family in SHOWN if (found := InDomain(manifest, scores).best(family))}
+    settings, best = _chosen(PROFILE)
     order = sorted(best, key=lambda family: -best[family][1].value)
     rows = [
         f"| {WAYS[family].title} | {WAYS[family].source} | {label} | {_points(estimate)} | {estimate.n_seeds} |"
@@ -41,9 +39,7 @@ def headlines() -> str:
     ]
     return "\n".join(
         [
-            textwrap.fill(
-                _in_short(manifest["settings"], {name: score for name, (_, score) in best.items()}), WIDTH
-            ),
+            textwrap.fill(_in_short(settings, {name: score for name, (_, score) in best.items()}), WIDTH),
             "",
             "| way over the gap | from | setting that validation images chose | CIDEr | seeds |",
             "|---|---|---|---|---|",
@@ -52,6 +48,27 @@ def headlines() -> str:
             textwrap.fill(_verdicts(), WIDTH, break_on_hyphens=False),
         ]
     )
+
+
+def _chosen(profile: str) -> tuple[dict[str, Any], dict[str, tuple[str, Estimate]]]:
+    """Return a reference's settings and, by way, what validation images chose there with its CIDEr on test images."""
+    manifest = read_manifest(reference_folder(profile), profile)
+    table = pd.read_csv(reference_folder(profile) / TABLE)
+    known = InDomain(manifest, table[(table.kind == "score") & (table.metric == "CIDEr")])
+    return manifest["settings"], {family: found for family in SHOWN if (found := known.best(family))}
+
+
+def _across() -> str:
+    """Return how decoders fare that have read another corpus's captions, as far as there are reference results."""
+    told = []
+    for profile, (text, images) in CROSS.items():
+        if images == PROFILE and has_reference(profile):
+            _, best = _chosen(profile)
+            told.append(
+                f" Having read the captions of {text.capitalize()} instead, it scores {_points(best[NONE][1])} without noise, "
+                f"{_points(best[GAUSSIAN][1])} with it, {_points(best[NOISY_PROJECTION][1])} with a memory too."
+            )
+    return "".join(told)
 
 
 def _points(score: Estimate) -> str:
@@ -71,7 +88,7 @@ def _in_short(settings: Mapping[str, Any], scores: Mapping[str, Estimate]) -> st
         f"that is trained for {training['steps']:,} batches of {training['batch_size']}, a decoder that has only "
         f"ever read text scores {_points(none)} points of CIDEr without noise, and one trained on the images "
         f"{_points(images)}. Gaussian noise reaches {gaussian} of the latter; noise with a memory of captions "
-        f"{memory}. Beams of {settings['decoding']['beams']}; 95% intervals over images and seeds."
+        f"{memory}.{_across()} Beams of {settings['decoding']['beams']}; 95% intervals over images and seeds."
     )
 
 
