@@ -65,8 +65,8 @@ def _across() -> str:
         if images == PROFILE and has_reference(profile):
             _, best = _chosen(profile)
             told.append(
-                f" Having read the captions of {text.capitalize()} instead, it scores {_points(best[NONE][1])} without noise, "
-                f"{_points(best[GAUSSIAN][1])} with it, {_points(best[NOISY_PROJECTION][1])} with a memory too."
+                f" Having read the captions of {text.capitalize()} instead, it scores {_points(best[NONE][1])} without "
+                f"noise, {_points(best[GAUSSIAN][1])} with it, {_points(best[NOISY_PROJECTION][1])} with a memory too."
             )
     return "".join(told)
 
