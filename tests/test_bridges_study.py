@@ -365,6 +365,13 @@ def test_other_lengths_of_training_stand_beside_the_profiles_own() -> None:
     assert {f"Trained for {own // 2} steps", f"Trained for {2 * own:,} steps"} <= groups
 
 
+def test_captioners_that_score_nothing_are_told_without_ratios() -> None:
+    mute = make_bridges(lambda condition: 0.0, lengths=[270], error=0.0)
+    told = prose.lengths(mute)
+    assert "from 0.0 [0.0, 0.0] to 0.0 [0.0, 0.0]" in told
+    assert "times as much" not in told
+
+
 def test_one_length_is_said_to_be_one(study: Bridges) -> None:
     assert list(study.by_length) == [SCENES.training.steps]
     assert prose.lengths(study) == "All captioners here are trained for one number of steps."

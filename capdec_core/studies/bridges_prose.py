@@ -243,17 +243,24 @@ def lengths(study: Bridges) -> str:
     if study.ceiling is not None:
         moves.append(f"training on images from {_at(study, first, IMAGES)} to {_at(study, last, IMAGES)}")
     best = [f"{test.best:g} at {steps:,}" for steps, test in study.length_laws.items()]
-    over = [
-        f"{_best_noise(study, steps) / _value(study, steps, NONE):.1f} at {steps:,}"
-        for steps in study.by_length
-    ]
     law = study.law.curve.predicted
     asked_for = f", while the law asks for {law:.3g} whatever the length" if math.isfinite(law) else ""
     return (
         f"Between {first:,} and {last:,} steps {'; '.join(moves)} points. The best variance on validation images is "
-        f"{', '.join(best)} steps{asked_for}. Of what the captioner without noise scores on test images, the one with "
-        f"this variance scores {', '.join(over)} steps times as much. At other lengths than the profile's there is one "
+        f"{', '.join(best)} steps{asked_for}.{_times_no_noise(study)} At other lengths than the profile's there is one "
         f"seed, so that these intervals say nothing of other seeds; all of this is exploratory."
+    )
+
+
+def _times_no_noise(study: Bridges) -> str:
+    """Return how many times no noise's score the chosen variance has at each length; nothing where that one is 0."""
+    plain = {steps: _value(study, steps, NONE) for steps in study.by_length}
+    if min(plain.values()) <= 0:
+        return ""
+    over = [f"{_best_noise(study, steps) / value:.1f} at {steps:,}" for steps, value in plain.items()]
+    return (
+        f" Of what the captioner without noise scores on test images, the one with this variance scores "
+        f"{', '.join(over)} steps times as much."
     )
 
 
