@@ -169,7 +169,7 @@ def lengths_figure(lengths: pd.DataFrame, laws: Mapping[int, LawTest]) -> Figure
             curve(left, rows.steps, rows, "CIDEr", mark, label=WAYS[series].title)
         noisy = lengths[lengths.series == GAUSSIAN]
         for place, (variance, rows) in enumerate(noisy.groupby("variance")):
-            shade = to_hex(colormaps["viridis"](0.25 + 0.5 * place / max(1, noisy.variance.nunique() - 1)))
+            shade = to_hex(colormaps["viridis"](0.33 + 0.37 * place / max(1, noisy.variance.nunique() - 1)))
             mark = Mark(shade, "ov^<>PXdp"[place % 9])
             curve(left, rows.steps, rows, "CIDEr", mark, label=f"Variance {variance:g}", elinewidth=0.8)
         best = np.array([(test.best, test.low, test.high) for test in laws.values()])
