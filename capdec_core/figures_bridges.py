@@ -164,27 +164,8 @@ def lengths_figure(lengths: pd.DataFrame, laws: Mapping[int, LawTest]) -> Figure
     with style():
         figure = Figure(figsize=(7.7, 4.6))
         left, right = figure.subplots(1, 2, width_ratios=(3, 2))
-        for series, rows in lengths[lengths.series != GAUSSIAN].groupby("series"):
-            mark = Mark(INK, "sD"[series == NONE], CONTROLS[series].line)
-            curve(left, rows.steps, rows, "CIDEr", mark, label=WAYS[series].title)
-        noisy = lengths[lengths.series == GAUSSIAN]
-        for place, (variance, rows) in enumerate(noisy.groupby("variance")):
-            shade = to_hex(colormaps["viridis"](0.33 + 0.37 * place / max(1, noisy.variance.nunique() - 1)))
-            mark = Mark(shade, "ov^<>PXdp"[place % 9])
-            curve(left, rows.steps, rows, "CIDEr", mark, label=f"Variance {variance:g}", elinewidth=0.8)
-        best = np.array([(test.best, test.low, test.high) for test in laws.values()])
-        errors = [best[:, 0] - best[:, 1], best[:, 2] - best[:, 0]]
-        right.errorbar(list(laws), best[:, 0], yerr=errors, color=INK, marker="o")
-        predicted = next(iter(laws.values())).curve.predicted
-        if np.isfinite(predicted):
-            right.axhline(predicted, color=MUTED, linewidth=1.4, linestyle=(0, (1, 2)))
-            right.annotate(
-                "v*", (1.01, predicted), xycoords=("axes fraction", "data"), va="center", fontsize=9
-            )
-        right.set_yscale("log", base=2)
-        tried = next(iter(laws.values())).curve.variances
-        right.set_yticks(tried, [f"{variance:g}" for variance in tried])
-        right.minorticks_off()
+        _scores_by_length(left, lengths)
+        _best_by_length(right, laws)
         for axes in (left, right):
             doublings(axes, lengths.steps)
             axes.set_xlabel("Steps of training")
@@ -268,6 +249,31 @@ def _legend(figure: Figure, sights: pd.Series) -> None:
         if seen in set(sights)
     ]
     figure.legend(handles=handles, loc="outside upper left", ncols=3, fontsize=9, handletextpad=0.3)
+
+
+def _scores_by_length(axes: Axes, lengths: pd.DataFrame) -> None:
+    for series, rows in lengths[lengths.series != GAUSSIAN].groupby("series"):
+        mark = Mark(INK, "sD"[series == NONE], CONTROLS[series].line)
+        curve(axes, rows.steps, rows, "CIDEr", mark, label=WAYS[series].title)
+    noisy = lengths[lengths.series == GAUSSIAN]
+    for place, (variance, rows) in enumerate(noisy.groupby("variance")):
+        shade = to_hex(colormaps["viridis"](0.33 + 0.37 * place / max(1, noisy.variance.nunique() - 1)))
+        mark = Mark(shade, "ov^<>PXdp"[place % 9])
+        curve(axes, rows.steps, rows, "CIDEr", mark, label=f"Variance {variance:g}", elinewidth=0.8)
+
+
+def _best_by_length(axes: Axes, laws: Mapping[int, LawTest]) -> None:
+    """Draw the best variance with its interval, over the variances that were tried, and the law's where it has one."""
+    noise = next(iter(laws.values())).curve
+    best, low, high = np.array([(test.best, test.low, test.high) for test in laws.values()]).T
+    axes.errorbar(list(laws), best, yerr=[best - low, high - best], color=INK, marker="o")
+    if np.isfinite(noise.predicted):
+        axes.axhline(noise.predicted, color=MUTED, linewidth=1.4, linestyle=(0, (1, 2)))
+        place: dict[str, Any] = {"xycoords": ("axes fraction", "data"), "va": "center", "fontsize": 9}
+        axes.annotate("v*", (1.01, noise.predicted), **place)
+    axes.set_yscale("log", base=2)
+    axes.set_yticks(noise.variances, [f"{variance:g}" for variance in noise.variances])
+    axes.minorticks_off()
 
 
 def _level(axes: Axes, row: Mapping[str, Any]) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 import pandas as pd
 
 from capdec_core.corpora import CROSS
+from capdec_core.profiles import profile_names
 from capdec_core.reference.manifest import read_manifest
 from capdec_core.reference.read import has_reference, reference_folder
 from capdec_core.statistics import Estimate
@@ -65,8 +66,9 @@ def _across() -> str:
         if images == PROFILE and has_reference(profile):
             _, best = _chosen(profile)
             told.append(
-                f" Having read the captions of {text.capitalize()} instead, it scores {_points(best[NONE][1])} without "
-                f"noise, {_points(best[GAUSSIAN][1])} with it, {_points(best[NOISY_PROJECTION][1])} with a memory too."
+                f" A decoder that has read the captions of {text.capitalize()} instead scores "
+                f"{_points(best[NONE][1])} without noise, {_points(best[GAUSSIAN][1])} with Gaussian noise and "
+                f"{_points(best[NOISY_PROJECTION][1])} with noise and a memory."
             )
     return "".join(told)
 
@@ -95,15 +97,14 @@ def _in_short(settings: Mapping[str, Any], scores: Mapping[str, Estimate]) -> st
 def _verdicts() -> str:
     """Return how many claims of studies and papers stand, for every profile with reference results."""
     told = []
-    for profile in sorted(
-        path.parent.name for path in reference_folder(PROFILE).parent.glob("*/manifest.json")
-    ):
+    for profile in filter(has_reference, profile_names()):
         claims = json.loads((reference_folder(profile) / "ledger.json").read_text(encoding="utf-8"))["claims"]
         verdicts = pd.Series([claim["verdict"] for claim in claims]).value_counts()
         told.append(f"`{profile}`: " + ", ".join(f"{count} {name}" for name, count in verdicts.items()))
     return (
         "Claims of the studies and papers by verdict, each with its test in chapter 9's ledger: "
-        f"{'; '.join(told)}. `make report PROFILE={PROFILE}` shows all of it from `results/reference/`."
+        f"{'; '.join(told)}. `make report PROFILE={PROFILE}`, or another of these, shows all of it from "
+        "`results/reference/`."
     )
 
 

@@ -1,6 +1,5 @@
 """The lock, the conda environments and pyproject.toml agree; the lock is hashed and names no index."""
 
-import importlib.util
 import re
 import sys
 import tomllib
@@ -13,6 +12,7 @@ import yaml
 from packaging.markers import Marker
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+from small_scripts import load_script
 
 ROOT = Path(__file__).resolve().parent.parent
 LOCK = (ROOT / "requirements.lock").read_text()
@@ -74,9 +74,7 @@ def test_the_project_itself_is_installed_into_each() -> None:
 
 
 def test_conda_environments_are_what_make_lock_writes_of_this_lock(monkeypatch, tmp_path) -> None:
-    spec = importlib.util.spec_from_file_location("make_lock", ROOT / "scripts" / "make_lock.py")
-    make_lock = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(make_lock)
+    make_lock = load_script("make_lock")
     versions = "".join(f"{name}=={version}\n" for name, version in locked("3.11").items())
     monkeypatch.setattr(make_lock, "resolve", lambda *_: versions)
     monkeypatch.setattr(make_lock, "ENVIRONMENT", tmp_path / "environment.yml")

@@ -1,28 +1,20 @@
 """The README's numbers are those of the reference results."""
 
-import importlib.util
+from small_scripts import load_script
 
-from capdec_core import paths
 from capdec_core.reference.read import reference_folder
-
-
-def headlines():
-    spec = importlib.util.spec_from_file_location("headlines", paths.ROOT / "scripts" / "headlines.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def test_the_readme_tells_the_reference_results_of_now():
     """Mend with `make sync`."""
-    module = headlines()
+    module = load_script("headlines")
     text = module.README.read_text()
     assert text.count(module.BEGIN) == text.count(module.END) == 1
     assert module.written(text) == text
 
 
 def test_numbers_come_from_the_tables_and_the_rest_of_the_readme_stays(monkeypatch):
-    module = headlines()
+    module = load_script("headlines")
     table = module.pd.read_csv(reference_folder("flickr8k") / module.TABLE)
     none = (table.family == "none") & (table.kind == "score") & (table.metric == "CIDEr")
     table.loc[none, ["estimate", "low", "high"]] = [0.02, 0.01, 0.03]

@@ -1,10 +1,10 @@
 """How a chapter begins: the badge that opens it in Colab, the cell that makes the package ready, the parameters."""
 
-import importlib.util
 import re
 
 import nbformat
 import pytest
+from small_scripts import load_script
 
 from capdec_core import __version__, paths
 
@@ -13,10 +13,7 @@ README = paths.ROOT / "README.md"
 
 
 def stamp():
-    spec = importlib.util.spec_from_file_location("stamp", paths.ROOT / "scripts" / "stamp.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_script("stamp")
 
 
 @pytest.mark.parametrize("chapter", CHAPTERS, ids=lambda path: path.stem)

@@ -1,13 +1,12 @@
 """The generated world: the same bytes, splits that share nothing, labels that hold, a whole atlas."""
 
 import hashlib
-import importlib.util
-import sys
 from itertools import combinations
 
 import numpy as np
 import pytest
 from PIL import Image
+from small_scripts import load_script
 
 from capdec_core import paths
 from capdec_core.corpora.scenes import SPLITS, Scenes, atlas
@@ -234,11 +233,7 @@ def test_a_wrong_size_is_refused(size):
 
 @pytest.fixture(scope="module")
 def script():
-    spec = importlib.util.spec_from_file_location("make_atlas", paths.ROOT / "scripts" / "make_atlas.py")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["make_atlas"] = module
-    spec.loader.exec_module(module)
-    return module
+    return load_script("make_atlas")
 
 
 def test_packing_the_sprites_again_gives_the_committed_atlas(script):

@@ -1,6 +1,5 @@
 """The model card of a checkpoint: every number in it is computed or configured, none typed."""
 
-from capdec_core.bridges import Bridge
 from capdec_core.captioning.checkpoint import Facts
 from capdec_core.captioning.speaker import Speaker
 from capdec_core.cell import Source
@@ -26,8 +25,7 @@ def card(facts: Facts, speaker: Speaker, parameters: int) -> str:
         speaker: what it was made of.
         parameters: numbers of weights.
     """
-    cell, bridge = speaker.trained, speaker.bridge
-    made_of, noise = speaker.source.id, bridge.noise.label
+    cell, made_of, noise = speaker.trained, speaker.source.id, speaker.bridge.noise.label
     judge = f"\n{RELATED}" if facts.encoder.model in WITH_MINILM else ""
     training, sources = cell.training, "\n".join(f"- {source}" for source in facts.sources)
     return f"""# Model card: a captioner for pictures
@@ -39,7 +37,7 @@ configuration with it.
 
 {TRAINED[cell.train_on]}. Corpus: `{facts.corpus}`. Perturbation: {noise}. Budget: {training["steps"]:,} steps of
 {training["batch_size"]} captions, seed {cell.seed}. Captions are read off by beam search of width
-{facts.decoding.beams}, at most {facts.decoding.max_tokens} tokens.{_moved(bridge)}
+{facts.decoding.beams}, at most {facts.decoding.max_tokens} tokens.{_moved(speaker)}
 
 Intended use: to see on any picture what such a captioner says. It knows what the corpus's sentences tell of and the
 encoder tells apart, and little beside; it always says something, also of a picture of which it knows nothing, and is
@@ -62,12 +60,10 @@ Weights: {facts.licence}, as the code. They stand on:
 """
 
 
-def _moved(bridge: Bridge) -> str:
+def _moved(speaker: Speaker) -> str:
     """Say what is done to an image's embedding; nothing where nothing is."""
-    if not bridge.moves:
-        return ""
-    moves = ", then ".join(move.label for move in bridge.moves)
-    return f" An image's embedding is moved before it is read: {moves}."
+    moves = speaker.moves_in_words
+    return f" An image's embedding is moved before it is read: {moves}." if moves else ""
 
 
 def _table(scores: dict[str, dict[str, float]]) -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 import torch
 
 from capdec_core import paths
-from capdec_core.bridges import Bridge, Sight
+from capdec_core.bridges import Sight
 from capdec_core.captioner import Captioner
 from capdec_core.captioning.card import card
 from capdec_core.captioning.checkpoint import BRIDGE, CARD, FACTS, TOKENIZER, WEIGHTS, Facts, in_precision
@@ -54,7 +54,7 @@ def write_checkpoint(cell_id: str, profile: Profile, store: CellStore, folder: P
         CapdecError: see `read_speaker`; or the cell was trained on another corpus or encoder than the profile's.
     """
     speaker = read_speaker(cell_id, store)
-    cell, moves = speaker.trained, Bridge(speaker.bridge.moves)
+    cell, moves = speaker.trained, speaker.moves
     sees_images = moves.sight is not Sight.NEVER
     material = prepare(profile, "cpu", Wanted(frozenset({None}) if sees_images else frozenset()))
     _require_same(cell, material, profile)

@@ -29,6 +29,16 @@ class Speaker:
     bridge: Bridge
     decoding: DecodingSettings
 
+    @property
+    def moves(self) -> Bridge:
+        """What is done to an image's embedding before it is read: the bridge without the noise of training."""
+        return Bridge(self.bridge.moves)
+
+    @property
+    def moves_in_words(self) -> str:
+        """The moves by name, in their order; nothing where there are none."""
+        return ", then ".join(move.label for move in self.bridge.moves)
+
 
 def read_speaker(cell_id: str, store: CellStore) -> Speaker:
     """Return what speaks in a cell of a store.

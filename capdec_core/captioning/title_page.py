@@ -7,11 +7,11 @@ from html import escape
 from PIL import Image
 
 from capdec_core import paths
-from capdec_core.bridges import Bridge, Sight
+from capdec_core.bridges import Sight
 from capdec_core.captioning.checkpoint import FACTS, Facts, has_shipped, load_shipped, read_facts
 from capdec_core.captioning.command import NO_WORDS, answers
 from capdec_core.captioning.packaged import PHOTOGRAPHS, Photograph
-from capdec_core.captioning.speaker import speaker_of
+from capdec_core.captioning.speaker import Speaker, speaker_of
 from capdec_core.cell import code_fingerprint
 from capdec_core.chart_style import POINTS
 from capdec_core.errors import CapdecError
@@ -21,7 +21,7 @@ from capdec_core.pictures import upright_rgb
 THUMBNAIL = (400, 288)
 """Pixels that a picture keeps at most, (width, height): twice what the page shows, for screens with dense pixels."""
 LEARNED = {
-    "text": "It has learned to speak from sentences alone; only the encoder through which it looks has met pictures.",
+    "text": "It has learned to speak from sentences alone; the encoder through which it looks has met pictures.",
     "image": "It was trained on pictures with their sentences.",
     "blank": "It has learned sentences and does not look at the picture.",
 }
@@ -56,19 +56,18 @@ def _introduction(facts: Facts) -> str:
     return (
         "## What a captioner says of photographs\n\n"
         "Under each picture stands the caption, as it came, of the captioner that ships with this project. "
-        f"{LEARNED[speaker.trained.train_on]}{_moved(Bridge(speaker.bridge.moves))} "
+        f"{LEARNED[speaker.trained.train_on]}{_moved(speaker)} "
         f"Its sentences are those of the corpus `{facts.corpus}`{score}; of what "
         "they do not tell it knows little, and it says something all the same."
     )
 
 
-def _moved(bridge: Bridge) -> str:
+def _moved(speaker: Speaker) -> str:
     """Return what is done to a picture's embedding before it is read, and whether that takes training pictures."""
-    if not bridge.moves:
+    if not speaker.bridge.moves:
         return ""
-    moves = ", then ".join(move.label for move in bridge.moves)
-    looked = "" if bridge.sight is Sight.NEVER else ", by what training pictures tell"
-    return f" Before it reads a picture's embedding, that is moved ({moves}){looked}."
+    looked = "" if speaker.moves.sight is Sight.NEVER else ", by what training pictures tell"
+    return f" Before it reads a picture's embedding, that is moved ({speaker.moves_in_words}){looked}."
 
 
 def _captions() -> list[str]:

@@ -179,11 +179,12 @@ class Bridges(StudyView):
     @cached_property
     def length_laws(self) -> dict[int, LawTest]:
         """The law's test at every number of steps, on validation captions."""
-        noisy = {
-            steps: [c for c in found if _series(c) == GAUSSIAN] for steps, found in self.by_length.items()
-        }
-        statistics = self.profile.statistics
-        return {steps: law_test(self._curve(found), statistics) for steps, found in noisy.items()}
+        return {steps: self._law_at(found) for steps, found in self.by_length.items()}
+
+    def _law_at(self, found: Sequence[Condition]) -> LawTest:
+        gaussians = [c for c in found if _series(c) == GAUSSIAN]
+        own = gaussians == self.family(GAUSSIAN)
+        return self.law if own else law_test(self._curve(gaussians), self.profile.statistics)
 
     @cached_property
     def ranking(self) -> pd.DataFrame:
