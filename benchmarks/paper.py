@@ -19,7 +19,8 @@ from capdec_core.training import peak_memory
 
 CAPTIONS, EPOCHS = 566_747, 10
 """Training captions of COCO in Karpathy's splits, and how often CapDec and ClipCap see each."""
-MOST_CAPTIONS, MOST_STEPS, LEAST_STEPS = 10_000, 100, 2
+MOST_CAPTIONS, LEAST_STEPS = 10_000, 2
+MOST_STEPS = {"cuda": 100, "cpu": 10}
 """What the timed epoch has at most, so that the whole part takes minutes."""
 GROWTH = 8
 """From the published batch to the one by whose memory the largest is foretold."""
@@ -49,13 +50,14 @@ def run(device: str, quick: bool) -> dict[str, Any]:
     published = preset.batch_size if quick else load_profile("coco").training.batch_size
     sizes = [published, GROWTH * published]
     gpu = device.startswith("cuda")
-    found = [timing(preset, size, device, LEAST_STEPS if quick else MOST_STEPS) for size in sizes[: 1 + gpu]]
+    most = LEAST_STEPS if quick else MOST_STEPS["cuda" if gpu else "cpu"]
+    found = [timing(preset, size, device, most) for size in sizes[: 1 + gpu]]
     if gpu:
         found.append(largest(preset, device, {row["batch"]: row["memory"] for row in found}))
     return {"tables": [_table(preset.name, device, found)], "notes": NOTES}
 
 
-def timing(preset: Preset, batch_size: int, device: str, most: int = MOST_STEPS) -> dict[str, Any]:
+def timing(preset: Preset, batch_size: int, device: str, most: int) -> dict[str, Any]:
     """Return what an epoch at one batch size did: captions and operations a second, peak memory (bytes)."""
     steps = max(LEAST_STEPS, min(most, MOST_CAPTIONS // batch_size))
     data = photo_data(batch_size * steps, preset.config.mapper.embedding_dim)
@@ -77,7 +79,7 @@ def largest(preset: Preset, device: str, peaks: dict[int, int]) -> dict[str, Any
     while True:
         _let_go()
         try:
-            return timing(preset, batch_size, device)
+            return timing(preset, batch_size, device, MOST_STEPS["cuda"])
         except torch.cuda.OutOfMemoryError:
             batch_size = int(SPARE * batch_size)
 

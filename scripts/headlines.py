@@ -1,6 +1,6 @@
-"""Write what the reference results say about photographs into the README, between two marks.
+"""Write what the reference results say about photographs and about speed into the README, between marks.
 
-Every number comes from `results/reference`; after new reference results, `make sync`.
+Every number comes from `results/reference`; after new reference results or benchmarks, `make sync`.
 """
 
 import json
@@ -13,6 +13,7 @@ from typing import Any
 import pandas as pd
 
 from capdec_core.corpora import CROSS
+from capdec_core.paths import RESULTS
 from capdec_core.profiles import profile_names
 from capdec_core.reference.manifest import read_manifest
 from capdec_core.reference.read import has_reference, reference_folder
@@ -23,7 +24,8 @@ from capdec_core.tables import with_interval
 
 README = Path(__file__).resolve().parent.parent / "README.md"
 PROFILE = "flickr8k"
-BEGIN, END = "<!-- headlines: written by make sync -->\n", "<!-- end of headlines -->"
+BENCHMARKS = RESULTS / "reference" / "benchmarks"
+BLOCK = "<!-- {name}: written by make sync -->\n{text}\n<!-- end of {name} -->"
 WIDTH = 120
 SHOWN = [family for family in WAYS if not family.endswith(("pairs", "clusters"))]
 """Ways that are listed; noise shaped by a covariance is in the report alone."""
@@ -108,10 +110,27 @@ def _verdicts() -> str:
     )
 
 
+def speed() -> str:
+    """Return the table of ratios that have a bar, of the benchmarks' run that is kept, and where that was made."""
+    machine = json.loads((BENCHMARKS / "training.json").read_text(encoding="utf-8"))["machine"]
+    ratios = (BENCHMARKS / "README.md").read_text(encoding="utf-8").partition("\n## ")[0]
+    told = (
+        f"One whole run, on {machine['cores']} cores of {machine['cpu']} ({machine['cpu capability']}); all of it is "
+        "in `results/reference/benchmarks/`:"
+    )
+    return "\n\n".join([textwrap.fill(told, WIDTH), ratios.removeprefix("# Benchmarks").strip()])
+
+
+SECTIONS = {"headlines": headlines, "speed": speed}
+
+
 def written(text: str) -> str:
-    """Return a README with the paragraphs of now between its marks."""
-    block = f"{BEGIN}{headlines()}\n{END}"
-    return re.sub(f"{re.escape(BEGIN)}.*?{re.escape(END)}", lambda _: block, text, flags=re.DOTALL)
+    """Return a README with what is true now between its marks."""
+    for name, told in SECTIONS.items():
+        block = BLOCK.format(name=name, text=told())
+        around = re.escape(BLOCK.format(name=name, text="@")).replace("@", ".*?")
+        text = re.sub(around, lambda _, block=block: block, text, flags=re.DOTALL)
+    return text
 
 
 def main() -> None:

@@ -74,9 +74,14 @@ class Plan:
         return judging(self.todo, self.device)
 
     @property
+    def computing(self) -> float:
+        """Estimated seconds until all cells are trained and decoded."""
+        return self.pretraining + self.schedule.wall
+
+    @property
     def wall(self) -> float:
-        """Estimated seconds until all cells are computed and scored; encoding and chapters apart."""
-        return self.pretraining + self.schedule.wall + self.judging.wall(cores())
+        """Estimated seconds until all cells are computed and scored, at most; encoding and chapters apart."""
+        return self.computing + self.judging.wall(cores())
 
     def refuse_downloads(self) -> None:
         """Raise CapdecError where what is to be fetched is larger than the disk that it goes to."""

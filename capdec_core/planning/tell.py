@@ -92,8 +92,9 @@ def _time(plan: Plan) -> tuple[str, str, str]:
     least, middle, most = (f"{rate:,.0f}" if rate >= 10 else f"{rate:.2g}" for rate in plan.speed.captions)
     return (
         f"{_about(plan)} {duration(plan.pretraining + sum(plan.seconds))} of one {one}{each}",
-        f"about {duration(plan.wall)} in all with {workers(plan.device)} side by side, of which scores at most "
-        f"{duration(plan.judging.wall(cores()))}; encoding and chapters come on top",
+        f"{_about(plan)} {duration(plan.computing)} with {workers(plan.device)} side by side, then at most "
+        f"{duration(plan.judging.wall(cores()))} for scores, were no two captions the same; encoding and chapters "
+        "come on top",
         f"timed by {plan.speed.steps} steps of training on this machine ({plan.speed.machine}): {middle} captions a "
         f"second, {least} to {most}",
     )
