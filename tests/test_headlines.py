@@ -3,10 +3,10 @@
 import json
 import shutil
 
-from benchmarks.__main__ import PARTS
-from benchmarks.report import write_report
 from small_scripts import load_script
 
+from benchmarks.__main__ import PARTS
+from benchmarks.report import write_report
 from capdec_core.reference.read import reference_folder
 
 
