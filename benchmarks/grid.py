@@ -5,7 +5,6 @@ against what a training was seen to take.
 """
 
 import multiprocessing
-import resource
 from concurrent.futures import ProcessPoolExecutor
 from typing import Any
 
@@ -22,7 +21,7 @@ from capdec_core.mapper import MapperConfig
 from capdec_core.memory import training_memory
 from capdec_core.noise import Gaussian
 from capdec_core.side_by_side import Run, train_side_by_side
-from capdec_core.training import train
+from capdec_core.training import resident_peak, train
 
 DIM, VOCABULARY, BATCH, LONGEST = 512, 440, 32, 15
 SIZES = {
@@ -131,6 +130,6 @@ def _growth(width: int, layers: int, tuned: bool, batch: int) -> int:
     torch.set_num_threads(1)
     captions, rows = _data()
     train(Captioner(shape(64, 1, True)), rows, captions, Gaussian(0.016), Budget(1, 4, 1e-3), 0)
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    before = resident_peak()
     train(Captioner(shape(width, layers, tuned)), rows, captions, Gaussian(0.016), Budget(3, batch, 1e-3), 0)
-    return (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024
+    return resident_peak() - before

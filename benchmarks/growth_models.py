@@ -147,7 +147,7 @@ def of_training() -> list[Curve]:
         ),
         growing("prefix length", transformer, lengths, doubled(8, 6), _steps("prefix_length"), ATTENTION),
         growing("prefix length", mlp, lengths, doubled(4, 6), _steps("prefix_length", kind="mlp"), squares),
-        growing("layers", transformer, "mapper layers", doubled(1, 6), _steps("layers"), layers),
+        growing("layers", transformer, "mapper layers", doubled(4, 6), _steps("layers"), layers),
     ]
 
 

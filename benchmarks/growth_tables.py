@@ -197,7 +197,7 @@ def of_tables() -> list[Curve]:
     build = Theory(1, "a mapper is built to be counted, layer by layer, some times")
     return [
         growing("cells", "Finding finished cells", "cells", doubled(32, 6), asking, LINEAR),
-        growing("cells", "Results table", "conditions", doubled(32, 5), table, LINEAR),
+        growing("cells", "Results table", "conditions", doubled(64, 6), table, LINEAR),
         growing("cells", "Pairs that two rankings turn", "systems", doubled(8, 5), turns, PAIRS, ROWS_ONLY),
         growing("images", "Geometry and retrieval", "images", doubled(64, 6), pairs, PAIRS, ROWS_ONLY),
         growing("images", "Interval of a mean", "images", doubled(512, 6), by_images, LINEAR, BLOCKS),

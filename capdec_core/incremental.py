@@ -6,15 +6,18 @@ only: no cache is ever copied from beam to beam. GPT-2's memory is written in pl
 architecture is transformers' own.
 """
 
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 from transformers import DynamicCache, GPT2LMHeadModel, PreTrainedModel
 from transformers.models.gpt2.modeling_gpt2 import GPT2Attention
+from transformers.pytorch_utils import Conv1D
 
 from capdec_core import gpt2
+from capdec_core.packed_linear import PackedLinear, pays
 from capdec_core.vocabulary_head import VocabularyHead
 
 _GROWTH = 16  # positions by which GPT-2's memory grows, so that it is seldom copied
@@ -114,6 +117,7 @@ class _Gpt2Memory:
 
     def __init__(self, model: GPT2LMHeadModel) -> None:
         self._body = model.transformer
+        self._blocks = [_Gpt2Products.of(block) for block in model.transformer.h]
         self._cache: list[tuple[Tensor, Tensor]] = []
 
     def begin(self, prefix: Tensor) -> Tensor:
@@ -125,21 +129,23 @@ class _Gpt2Memory:
         body = self._body
         hidden = body.wte(tokens) + body.wpe.weight[depth]
         block: Any  # nn.ModuleList does not know its members' type
-        for index, block in enumerate(body.h):
-            hidden = hidden + self._attend(index, block.attn, block.ln_1(hidden), visible)
-            hidden = hidden + block.mlp(block.ln_2(hidden))
+        for index, (block, products) in enumerate(zip(body.h, self._blocks, strict=True)):
+            joint = products.joint(block.ln_1(hidden))
+            hidden = hidden + products.mixed(self._attend(index, block.attn, joint, visible))
+            hidden = hidden + products.outer(block.mlp.act(products.inner(block.ln_2(hidden))))
         return body.ln_f(hidden)
 
     def keep(self, images: Tensor) -> None:
         self._cache = [(keys[images], values[images]) for keys, values in self._cache]
 
-    def _attend(self, index: int, attention: GPT2Attention, x: Tensor, visible: Tensor) -> Tensor:
-        parts = attention.c_attn(x).chunk(3, dim=-1)
+    def _attend(self, index: int, attention: GPT2Attention, joint: Tensor, visible: Tensor) -> Tensor:
         heads = attention.num_heads
-        query, key, value = (part.unflatten(-1, (heads, -1)).transpose(1, 2) for part in parts)
+        query, key, value = (
+            part.unflatten(-1, (heads, -1)).transpose(1, 2) for part in joint.chunk(3, dim=-1)
+        )
         keys, values = self._remember(index, key, value, visible.shape[2])
         mixed = F.scaled_dot_product_attention(query, keys, values, attn_mask=visible.unsqueeze(1))
-        return attention.c_proj(mixed.transpose(1, 2).flatten(-2))
+        return mixed.transpose(1, 2).flatten(-2)
 
     def _remember(self, index: int, key: Tensor, value: Tensor, end: int) -> tuple[Tensor, Tensor]:
         """Write a layer's new keys and values before position `end`; return all (n, heads, end, size)."""
@@ -151,3 +157,23 @@ class _Gpt2Memory:
             self._cache[index] = keys, values
         keys[:, :, end - new : end], values[:, :, end - new : end] = key, value
         return keys[:, :, :end], values[:, :, :end]
+
+
+@dataclass(frozen=True)
+class _Gpt2Products:
+    """A block's products: to queries, keys and values, out of attention, into and out of the MLP."""
+
+    joint: nn.Module
+    mixed: nn.Module
+    inner: nn.Module
+    outer: nn.Module
+
+    @classmethod
+    def of(cls, block: Any) -> "_Gpt2Products":
+        layers = (block.attn.c_attn, block.attn.c_proj, block.mlp.c_fc, block.mlp.c_proj)
+        return cls(*map(_product, layers))
+
+
+def _product(layer: Conv1D) -> nn.Module:
+    """Return what computes the layer, on packed weights where that pays."""
+    return PackedLinear(layer.weight.t(), layer.bias).pack() if pays(layer.weight) else layer

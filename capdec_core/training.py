@@ -191,6 +191,7 @@ def start(
     identity |= {
         "budget": asdict(budget),
         "seeds": seeds,
+        "precision": _name(_dtype_of(module, torch.device(device))),
         "captions": tensor_digest(captions.flat, captions.lengths),
     }
     generators = [torch.Generator(device).manual_seed(seed) for seed in seeds]
@@ -219,7 +220,7 @@ def fit(
     the hardware has it and that pays (`training_dtype`).
     """
     packed = captions.to(state.device)
-    dtype = training_dtype(state.device, sum(weight.numel() for weight in state.module.parameters()))
+    dtype = _dtype_of(state.module, state.device)
     with torch.random.fork_rng(devices=[state.device] if state.device.type == "cuda" else []):
         torch.manual_seed(state.identity["seeds"][0])
         done = state.restore(checkpoint) if checkpoint is not None else 0
@@ -235,6 +236,15 @@ def fit(
                 state.save(checkpoint, step + 1, time.perf_counter() - began)
     state.module.eval()
     return _records(state, began, dtype)
+
+
+def _dtype_of(module: nn.Module, device: torch.device) -> torch.dtype:
+    """Return what a module computes in when it is trained on a device."""
+    return training_dtype(device, sum(weight.numel() for weight in module.parameters()))
+
+
+def _name(dtype: torch.dtype) -> str:
+    return str(dtype).removeprefix("torch.")
 
 
 def _is_due(budget: Budget, done: int) -> bool:
@@ -260,7 +270,7 @@ def _records(state: RunState, began: float, dtype: torch.dtype) -> list[Training
             steps=len(losses),
             peak_memory=peak_memory(state.device),
             side_by_side=runs,
-            precision=str(dtype).removeprefix("torch."),
+            precision=_name(dtype),
         )
         for losses, cosines in history.permute(2, 1, 0)
     ]
@@ -270,7 +280,20 @@ def peak_memory(device: torch.device | str) -> int:
     """Return the most memory (bytes) used so far: the device's on CUDA, the whole process's otherwise."""
     if torch.device(device).type == "cuda":
         return torch.cuda.max_memory_allocated(device)
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    return resident_peak()
+
+
+def resident_peak() -> int:
+    """Return the most memory (bytes) that this process had resident.
+
+    Linux tells it in /proc; what getrusage tells there begins with the memory of the process that started this one,
+    and counts in KiB, unlike on other systems.
+    """
+    status = Path("/proc/self/status")
+    if not status.is_file():
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    (line,) = (line for line in status.read_text().splitlines() if line.startswith("VmHWM:"))
+    return int(line.split()[1]) * 1024
 
 
 def require_fit(captioner: Captioner, embeddings: Tensor, captions: PackedCaptions) -> None:

@@ -111,14 +111,14 @@ def _verdicts() -> str:
 
 
 def speed() -> str:
-    """Return the table of ratios that have a bar, of the benchmarks' run that is kept, and where that was made."""
+    """Return the table of ratios that have a bar, of the benchmarks that are kept, and where they were run."""
     machine = json.loads((BENCHMARKS / "training.json").read_text(encoding="utf-8"))["machine"]
     ratios = (BENCHMARKS / "README.md").read_text(encoding="utf-8").partition("\n## ")[0]
     told = (
-        f"One whole run, on {machine['cores']} cores of {machine['cpu']} ({machine['cpu capability']}); all of it is "
+        f"As last kept, on {machine['cores']} cores of {machine['cpu']} ({machine['cpu capability']}); all parts are "
         "in `results/reference/benchmarks/`:"
     )
-    return "\n\n".join([textwrap.fill(told, WIDTH), ratios.removeprefix("# Benchmarks").strip()])
+    return "\n\n".join([textwrap.fill(told, WIDTH), ratios.removeprefix("# Benchmarks").strip(), ""])
 
 
 SECTIONS = {"headlines": headlines, "speed": speed}

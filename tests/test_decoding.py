@@ -5,6 +5,7 @@ import torch
 from tiny import EOS, VOCABULARY, padded, tiny_config, trained_captioner, unit_rows
 from transformers import TemperatureLogitsWarper, TopKLogitsWarper, TopPLogitsWarper
 
+from capdec_core import packed_linear
 from capdec_core.captioner import Captioner
 from capdec_core.decoding import beam, beam_candidates, greedy, sample, truncated
 from capdec_core.errors import CapdecError
@@ -42,9 +43,12 @@ def untrained() -> Captioner:
     return captioner
 
 
-@pytest.fixture(params=["half_trained", "untrained"])
-def captioner(request) -> Captioner:
-    return request.getfixturevalue(request.param)
+@pytest.fixture(params=["half_trained", "untrained", "half_trained, packed"])
+def captioner(request, monkeypatch) -> Captioner:
+    name, _, packed = request.param.partition(", ")
+    if packed:
+        monkeypatch.setattr(packed_linear, "WORTH_PACKING", 1)
+    return request.getfixturevalue(name)
 
 
 @torch.inference_mode()

@@ -1,8 +1,11 @@
 """Training: batches by length, the same bytes twice, a cut run resumed, and what the noise may see."""
 
+import subprocess
+import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
@@ -17,7 +20,7 @@ from capdec_core.device import training_dtype
 from capdec_core.errors import CapdecError
 from capdec_core.language_model import build_language_model
 from capdec_core.noise import Gaussian, NoNoise, NormalisedGradient, Perturbation
-from capdec_core.training import Budget, TrainingRecord, pretrain_language_model, train
+from capdec_core.training import Budget, TrainingRecord, pretrain_language_model, resident_peak, train
 
 CAPTIONS = random_captions(50)
 PACKED = PackedCaptions.pack(CAPTIONS)
@@ -144,13 +147,17 @@ def test_a_resumed_run_gives_the_bytes_of_an_uninterrupted_one(noise, tmp_path):
     assert (record.losses, record.mean_cosine) == (uninterrupted.losses, uninterrupted.mean_cosine)
 
 
-def test_another_runs_state_is_refused(tmp_path):
+def test_another_runs_state_is_refused(tmp_path, monkeypatch):
     path = tmp_path / "state.safetensors"
     budget = cut_run(path, Gaussian(0.1))
     with pytest.raises(CapdecError, match=r"noise\.variance: file has 0\.1, asked for 0\.2"):
         run(Gaussian(0.2), budget, checkpoint=path)
     with pytest.raises(CapdecError, match=r"seeds: file has \[0\], asked for \[1\]"):
         run(Gaussian(0.1), budget, seed=1, checkpoint=path)
+    with monkeypatch.context() as elsewhere:
+        elsewhere.setattr("capdec_core.training.training_dtype", lambda *_: torch.bfloat16)
+        with pytest.raises(CapdecError, match="precision: file has float32, asked for bfloat16"):
+            run(Gaussian(0.1), budget, checkpoint=path)
     path.write_bytes(path.read_bytes()[:-1])
     with pytest.raises(CapdecError, match="damaged"):
         run(Gaussian(0.1), budget, checkpoint=path)
@@ -281,3 +288,15 @@ def test_what_does_not_fit_is_refused():
 def test_wrong_budgets_are_refused(fields):
     with pytest.raises(ValueError, match=next(iter(fields))):
         replace(BUDGET, **fields)
+
+
+def test_the_peak_of_a_process_is_not_that_of_the_one_that_started_it():
+    large = np.ones(1 << 28)  # 2 GiB, resident
+    code = (
+        "import numpy as np; from capdec_core.training import resident_peak as peak; before = peak(); "
+        "some = np.ones(1 << 26); print(before, peak())"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    before, after = map(int, ran.stdout.split())
+    assert after < large.nbytes < resident_peak()
+    assert after - before > 0.9 * 8 * (1 << 26)

@@ -4,13 +4,19 @@ import pytest
 import torch
 from torch import nn
 
+from capdec_core import packed_linear
+from capdec_core.packed_linear import WORTH_PACKING
 from capdec_core.scratch import Scratch
 from capdec_core.vocabulary_head import VocabularyHead
 
 
 @pytest.mark.parametrize("vocabulary", [7, 2048, 2049, 5000])
 @pytest.mark.parametrize("bias", [False, True])
-def test_logits_are_the_output_layers(vocabulary: int, bias: bool) -> None:
+@pytest.mark.parametrize("least", [1, WORTH_PACKING])
+def test_logits_are_the_output_layers(
+    vocabulary: int, bias: bool, least: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(packed_linear, "WORTH_PACKING", least)
     torch.manual_seed(0)
     layer = nn.Linear(16, vocabulary, bias=bias)
     head = VocabularyHead(layer)

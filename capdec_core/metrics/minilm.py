@@ -17,7 +17,7 @@ from safetensors.torch import load_file
 from tokenizers import Tokenizer
 from torch import Tensor, nn
 
-from capdec_core.metrics.packed_linear import PackedLinear
+from capdec_core.packed_linear import PackedLinear
 
 DIM = 384
 """The dimension of an embedding."""

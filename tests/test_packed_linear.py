@@ -5,8 +5,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from capdec_core.metrics import packed_linear
-from capdec_core.metrics.packed_linear import PackedLinear, has_onednn
+from capdec_core import packed_linear
+from capdec_core.packed_linear import WORTH_PACKING, PackedLinear, has_onednn, pays
 
 
 def _some(*shape: int, seed: int) -> Tensor:
@@ -22,6 +22,20 @@ def test_a_packed_layer_is_pytorchs(shape: tuple[int, ...], gelu: bool) -> None:
     layer.pack()
     expected = F.linear(x, weight, bias)
     torch.testing.assert_close(layer(x), F.gelu(expected) if gelu else expected, atol=1e-5, rtol=1e-5)
+
+
+@torch.inference_mode()
+def test_weights_may_be_turned_and_biases_missing() -> None:
+    x, weight = _some(5, 32, seed=0), _some(32, 48, seed=1)
+    torch.testing.assert_close(PackedLinear(weight.t(), None).pack()(x), x @ weight, atol=1e-5, rtol=1e-5)
+
+
+def test_small_weights_and_other_numbers_are_left_to_pytorch() -> None:
+    large = torch.empty(1, WORTH_PACKING)
+    assert pays(large)
+    assert not pays(large[:, 1:])
+    assert not pays(large.bfloat16())
+    assert not pays(large.to("meta"))
 
 
 def test_the_wheels_that_the_lock_names_have_onednn() -> None:
