@@ -118,7 +118,7 @@ def speed() -> str:
         f"As last kept, on {machine['cores']} cores of {machine['cpu']} ({machine['cpu capability']}); all parts are "
         "in `results/reference/benchmarks/`:"
     )
-    return "\n\n".join([textwrap.fill(told, WIDTH), ratios.removeprefix("# Benchmarks").strip(), ""])
+    return f"{textwrap.fill(told, WIDTH)}\n\n{ratios.removeprefix('# Benchmarks').strip()}\n"
 
 
 SECTIONS = {"headlines": headlines, "speed": speed}
