@@ -9,6 +9,11 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 
+if "PYTEST_XDIST_WORKER" in os.environ:  # set before torch is imported
+    os.environ.setdefault(
+        "OMP_NUM_THREADS", "1"
+    )  # processes of a thread a core each wait for one another for minutes
+
 
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
