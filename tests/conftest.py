@@ -9,10 +9,9 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 
-if "PYTEST_XDIST_WORKER" in os.environ:  # set before torch is imported
-    os.environ.setdefault(
-        "OMP_NUM_THREADS", "1"
-    )  # processes of a thread a core each wait for one another for minutes
+if "PYTEST_XDIST_WORKER" in os.environ:
+    # Before torch is imported: processes of several threads each on few cores wait for one another for minutes.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 @pytest.fixture(scope="session")
