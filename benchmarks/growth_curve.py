@@ -4,7 +4,6 @@ import ctypes
 import gc
 import math
 import multiprocessing
-import re
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -12,12 +11,14 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
 
+import psutil
 import torch
 
 from benchmarks.growth_fit import Theory
 from benchmarks.measure import synchronise
 from capdec_core.errors import CapdecError
 from capdec_core.programs import cores
+from capdec_core.training import resident_peak
 
 Work = Callable[[], object]
 Prepare = Callable[[int, str], Work]
@@ -34,7 +35,7 @@ MIB = 2**20
 RESOLUTION = 1.0
 """MiB: what is smaller drowns in what allocators round up to, and counts as this much."""
 PRELOADED = ("open_clip", "benchmarks.growth")
-STATUS, CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
+CLEAR = Path("/proc/self/clear_refs")
 FORGET_PEAK = "5"  # written to `CLEAR`: the kernel starts its record of the most resident memory anew
 
 
@@ -160,10 +161,10 @@ def _in_process(wanted: tuple[Curve, int]) -> float:
 
 def _tell_peak(sender: Connection, curve: Curve, size: int) -> None:
     torch.set_num_threads(1)
-    sender.send(resident_peak(curve, size))
+    sender.send(peak_of(curve, size))
 
 
-def resident_peak(curve: Curve, size: int) -> float:
+def peak_of(curve: Curve, size: int) -> float:
     """Return the most resident MiB of this process during one run, beyond those before it; at least `RESOLUTION`.
 
     The smallest size is run before, so that what is loaded on first use does not count. What Python holds free
@@ -174,14 +175,6 @@ def resident_peak(curve: Curve, size: int) -> float:
     gc.collect()
     ctypes.CDLL(None).malloc_trim(0)  # free memory that the process still holds would hide what the run takes
     CLEAR.write_text(FORGET_PEAK)
-    before = _status("VmRSS")
+    before = psutil.Process().memory_info().rss
     work()
-    return max(_status("VmHWM") - before, RESOLUTION)
-
-
-def _status(field: str) -> float:
-    """Return one of the kernel's counts of this process's memory, in MiB."""
-    found = re.search(rf"{field}:\s+(\d+) kB", STATUS.read_text())
-    if found is None:
-        raise CapdecError(f"{STATUS} does not tell {field}: memory cannot be measured here")
-    return int(found[1]) / 1024
+    return max((resident_peak() - before) / 2**20, RESOLUTION)

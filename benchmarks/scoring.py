@@ -98,7 +98,7 @@ def _systems(data: PhotoSystems, size: Size) -> list[dict[str, Any]]:
     reference = Side("pycocoevalcap", images, plain)
     alone = Side("both Javas started", images, first)
     further = Side("references known, METEOR running", images * (len(names) - 1), lambda: _further(data))
-    found = [("First system", alone, 1.2), ("Each further system", further, 1 / 3)]
+    found = [("Scoring the first system", alone, 1.2), ("Scoring each further system", further, 1 / 3)]
     return [
         compare(
             name,

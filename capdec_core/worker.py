@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 VERSIONED = ("capdec_core", "torch", "transformers", "tokenizers", "open_clip_torch", "numpy")
 
 CHECKPOINT = "training.safetensors"
-TIMED_RUNS, ENOUGH_SECONDS = 3, 0.5
+TIMED_RUNS, ENOUGH_SECONDS = 3, 0.1
 """A decoding that is measured runs so often, or until it has taken so long, after a short run to warm up."""
 
 
