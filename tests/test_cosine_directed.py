@@ -224,8 +224,8 @@ def test_sentences_hold_what_was_found(study) -> None:
     assert "126 keep no candidate" in prose.in_short(study)
     assert "35 keep every candidate" in prose.in_short(study)
     assert "**50 different trainings**" in prose.identities(study)
-    steps = SCENES.training.steps
-    assert f"{steps} × 32 = {32 * steps}" in prose.identities(study)
+    steps, batch = SCENES.training.steps, SCENES.training.batch_size
+    assert f"{steps} × {batch} = {steps * batch}" in prose.identities(study)
     assert "for β = 0.01 at norm 1 and for β = 0.01, 0.05, 0.1 and 0.2 at norm 10 only" in prose.candidates(
         study
     )
