@@ -13,11 +13,13 @@ from scipy import stats
 from tiny import random_captions, tiny_config, unit_rows
 
 from benchmarks import __main__ as suite
+from benchmarks import training
 from benchmarks.data import spread_rows
 from benchmarks.losses import loss_row
 from benchmarks.measure import Side, compare, machine, spread
 from benchmarks.presets import paper_presets
 from benchmarks.profile import by_kind_and_phase, kind, profiled
+from benchmarks.world import World
 from capdec_core.batches import PackedCaptions
 from capdec_core.budget import Budget
 from capdec_core.captioner import Captioner
@@ -50,6 +52,25 @@ def measured(ours, reference, *, work=(10, 10), **options):
     sides = clock.side("ours", work[0], ours), clock.side("reference", work[1], reference)
     options = {"unit": "captions", "pairs": 3, "warm": 1} | options
     return clock, compare("training", *sides, clock=lambda: clock.now, **options)
+
+
+def test_a_training_a_core_counts_every_cores_captions(monkeypatch):
+    """Against one training on all cores: as many trainings as cores, of as many captions each."""
+    asked = []
+
+    def took(count, each, train_once, work):
+        asked.append((count, each, train_once is training.Work.ours))
+        return 4.0
+
+    monkeypatch.setattr(training, "_in_processes", took)
+    monkeypatch.setattr(training, "cores", lambda: 3)
+    config, budget = tiny_config(), Budget(1, 4, 1e-3)
+    captions = [[1, 2], [3], [4, 5, 6]] * 10
+    world = World("tiny", config, budget, 8, captions, unit_rows(30, config.mapper.embedding_dim))
+    found = training.cores_comparison(world, quick=True)
+    assert asked == [(1, 3, False), (3, 1, True)]
+    assert (found["ours"]["work"], found["reference"]["work"]) == (60, 20)
+    assert found["ratio"]["median"] == 3
 
 
 def test_sides_alternate_and_ratios_are_of_rates():
