@@ -20,10 +20,12 @@ from capdec_core.language_model import LanguageModelConfig
 from capdec_core.mapper import MapperConfig
 from capdec_core.memory import training_memory
 from capdec_core.noise import Gaussian
+from capdec_core.profiles import load_profile
 from capdec_core.side_by_side import Run, train_side_by_side
 from capdec_core.training import resident_peak, train
 
-DIM, VOCABULARY, BATCH, LONGEST = 512, 440, 32, 15
+DIM, VOCABULARY, LONGEST = 512, 440, 15
+BATCH = load_profile("scenes").training.batch_size
 SIZES = {
     "default profile's model": (64, 1, True),
     "its language model frozen": (64, 1, False),
