@@ -136,7 +136,7 @@ def thread_counts(device: str) -> list[int]:
 
 def world_comparison(world: World, device: str, count: int, quick: bool) -> dict[str, Any]:
     """Compare training of the profile's model on `count` threads: an epoch of fifty batches, after another."""
-    work = Work(Captioner(world.config), _world_data(world, quick), world.budget.batch_size, 1, device)
+    work = _world_work(world, device, quick)
     bar = GPU_BAR if device.startswith("cuda") else WORLD_BAR
     plural = "s" if count > 1 else ""
     with threads(count):
@@ -155,8 +155,7 @@ def cores_comparison(world: World, quick: bool) -> dict[str, Any]:
     Every run has processes of its own: beside others that idle, or after them, threads of one process that wait for
     one another were seen to take up to twice as long.
     """
-    work = Work(Captioner(world.config), _world_data(world, quick), world.budget.batch_size, 1, "cpu")
-    count = cores()
+    work, count = _world_work(world, "cpu", quick), cores()
     return compare(
         f"Profile {world.profile}, {count} cores: a training a core, against one on all",
         Side("ours", count * work.captions, lambda: _in_processes(count, 1, Work.ours, work)),
@@ -175,7 +174,7 @@ def _reference(work: Work) -> float:
 def _in_processes(count: int, each: int, train_once: Callable[[Work], float], work: Work) -> float:
     """Train in `count` fresh processes of `each` threads, which start together; return the slowest's timed seconds."""
     context = multiprocessing.get_context("spawn")
-    settings = (context.Barrier(count), each)
+    settings = context.Barrier(count), each
     with ProcessPoolExecutor(count, mp_context=context, initializer=_meet, initargs=settings) as pool:
         return max(pool.map(train_once, [work] * count))
 
@@ -184,6 +183,11 @@ def _meet(barrier: Barrier, count: int) -> None:
     """Compute on `count` threads once every process is there."""
     torch.set_num_threads(count)
     barrier.wait()
+
+
+def _world_work(world: World, device: str, quick: bool) -> Work:
+    """Return an epoch of the profile's captioner, after another that is not timed."""
+    return Work(Captioner(world.config), _world_data(world, quick), world.budget.batch_size, 1, device)
 
 
 def _world_data(world: World, quick: bool) -> TrainingData:
